@@ -28,7 +28,7 @@ from ml_collections import config_flags  # noqa: E402
 from eft_jax.core import settings as settings_lib  # noqa: E402
 from eft_jax.core.settings import ConfigError  # noqa: E402
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: config.json, results, summary.json. Made when absent.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: config.json, results, summary.json.")
 
 
 class Stopped(BaseException):
@@ -82,7 +82,7 @@ def parse(argv: list[str] | None = None) -> list[str]:
     rest = flags.FLAGS(sys.argv if argv is None else argv)[1:]
   except SystemExit:
     raise
-  except Exception as error:  # config_flags raises KeyError, TypeError, flags.Error, ... and whatever a config file raises
+  except Exception as error:  # config_flags raises KeyError, TypeError, ... and whatever a config file raises
     fail(f"{type(error).__name__}: {error}" if not isinstance(error, flags.Error) else error)
   if rest:
     fail(f"unexpected argument {rest[0]!r}: flags look like --config.key=value.")

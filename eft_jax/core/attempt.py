@@ -1,4 +1,4 @@
-"""The Attempt: one search step from prompt to score, kept whether or not it worked. The value that the whole chain follows."""
+"""The Attempt: one search step from prompt to score, kept whether or not it worked: the value the chain follows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class Attempt:
 
   Attributes:
     run: identity of the run: a hash of its configuration, so that the same command gives the same id.
-    step, batch, group, member: place on the logical clock; `group` counts parents within a batch, `member` replies per parent.
+    step, batch, group, member: place on the logical clock; `group` counts parents within a batch, `member` replies
+      per parent.
     retry: 0, or how many times an `infra` failure of this step came before.
     task, family, task_version: what was evaluated, by which evaluation.
     parent: step of the parent, None for the seed. `inspirations`: steps shown beside it.
@@ -110,7 +111,7 @@ class Attempt:
     if self.edit not in EDITS:
       raise ValueError(f"Attempt.edit is {self.edit!r}, expected one of {', '.join(EDITS)}.")
     if (self.value is not None) != (self.outcome is Outcome.OK):
-      raise ValueError(f"Attempt with outcome {self.outcome} and value {self.value}: exactly the ok attempts have a value.")
+      raise ValueError(f"Attempt has outcome {self.outcome} and value {self.value}: exactly the ok ones have a value.")
 
   @property
   def ok(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Invalid(Exception):
-  """The candidate's result breaks the task's rules. The text is feedback for the next prompt: say what, where, by how much."""
+  """The result breaks the task's rules. The text is feedback for the next prompt: say what, where, by how much."""
 
 
 class Wrong(Invalid):

@@ -83,7 +83,7 @@ class Task:
     name: family plus parameter, for example `thomson_energy_12`.
     family: evaluation logic; what is held out is held out by family.
     domain: one of DOMAINS.
-    statement: what a proposer reads; says what `entry` must return and how it is valued, in at most a few hundred words.
+    statement: what a proposer reads; says what `entry` must return and how it is valued, in a few hundred words.
     seed: source of the initial program.
     language: 'python' or 'cpp'.
     entry: the function that the candidate must define.
