@@ -1,0 +1,157 @@
+"""The fork server: a clean process with numpy and scipy loaded that hands out isolated children, one at a time.
+
+Started by path with `python -S` and an environment of its own; it holds no secret and never sees task code. One child
+always waits, ready to take a program. Messages on the control socket (SOCK_SEQPACKET; its number is argument 1):
+
+  caller -> server   the spec, once; later one byte for each child that is to end
+  server -> caller   what is active, once; then for each child one byte with the descriptors (channel, output, pidfd),
+                     and after its end `codec.REPORT`: wait status, CPU seconds, peak memory
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import importlib
+import os
+import resource
+import signal
+import socket
+import sys
+
+sys.path[:] = [*sys.path[1:], *sys.argv[2:], sys.path[0]]  # candidates inherit all but the last: this folder
+
+import codec
+import landlock
+import libc
+import namespaces
+import runner
+import seccomp
+
+
+def main() -> None:
+  control = socket.socket(fileno=int(sys.argv[1]))
+  libc.die_with_parent()
+  spec = codec.decode(control.recv(1 << 20))
+  active = {}
+  try:
+    _isolate_self(spec, active)
+    rules = _load(spec, active)
+  except Exception as error:  # told to the caller, which decides whether that is strong enough
+    control.send(codec.encode({"error": f"{type(error).__name__}: {error}"}))
+    raise
+  control.send(codec.encode(active))
+  _serve(control, spec, active, rules)
+
+
+def _isolate_self(spec: dict, active: dict) -> None:
+  """New namespaces where possible, with this process as the init of the PID namespace; else a reaper of orphans."""
+  active["namespaces"], active["user_namespace"] = False, False
+  if "namespaces" not in spec["without"]:
+    try:
+      active["user_namespace"] = namespaces.enter()
+      active["namespaces"] = True
+    except OSError as error:
+      active["namespaces_error"] = str(error)
+  if active["namespaces"]:
+    child = os.fork()
+    if child:
+      # This process only carries the other's fate: it ends with it, and takes it along.
+      os.closerange(3, 64)
+      os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 0xFF)
+    libc.die_with_parent()
+  else:
+    libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _load(spec: dict, active: dict) -> int | None:
+  """Imports what candidates use, moves into the new root, and notes what else is available. Returns Landlock rules."""
+  sys.path.pop()
+  for name in spec["preload"]:
+    importlib.import_module(name)
+  runner.make_deterministic()
+  spec["base_bytes"] = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+  active["uid"] = os.geteuid() == 0 and not active["user_namespace"] and "uid" not in spec["without"]
+  active["seccomp"] = "seccomp" not in spec["without"] and seccomp.supported()
+  active["landlock"] = 0 if "landlock" in spec["without"] else landlock.version()
+  if active["namespaces"]:
+    namespaces.enter_root(spec["read"], spec["hide"], spec["packages"], spec["tmp_mb"])
+  rules = None
+  if active["landlock"]:
+    # Where there is no root of its own a candidate may write nowhere: no limit on a shared disk holds.
+    read = ["/"] if active["namespaces"] else spec["read_exactly"]
+    write = ["/tmp", "/dev/null"] if active["namespaces"] else ["/dev/null"]
+    rules = landlock.ruleset(read, write)
+  libc.prctl(libc.PR_SET_DUMPABLE, 0)
+  sys.argv[:], sys.executable = [""], ""
+  gc.collect()
+  gc.freeze()
+  gc.disable()
+  return rules
+
+
+def _serve(control: socket.socket, spec: dict, active: dict, rules: int | None) -> None:
+  """Forks a child, hands it over, waits for the word, ends it with all it has started, reports; for ever."""
+  while True:
+    ours, theirs = socket.socketpair()
+    output, output_write = os.pipe()
+    child = os.fork()
+    if child == 0:
+      try:
+        control.close()
+        ours.close()
+        os.close(output)
+        runner.main(theirs.detach(), output_write, spec, active, rules)
+      finally:
+        os._exit(70)
+    theirs.close()
+    os.close(output_write)
+    pidfd = os.pidfd_open(child)
+    descriptors = array.array("i", [ours.fileno(), output, pidfd])
+    control.sendmsg([b"c"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+    ours.close()
+    os.close(output)
+    os.close(pidfd)
+    word = control.recv(1)
+    report = _end(child, active["namespaces"])
+    if active["namespaces"]:
+      namespaces.renew_tmp(spec["tmp_mb"])
+    if not word:
+      os._exit(0)
+    control.send(codec.REPORT.pack(*report))
+
+
+def _end(child: int, own_pids: bool) -> tuple[int, float, int]:
+  """Kills the child and everything that it has started, and reaps them all: (wait status, CPU seconds, peak bytes)."""
+  status, usage = 0, None
+  while True:
+    if own_pids:
+      _quietly(os.kill, -1, signal.SIGKILL)  # all but the init, which is this process; forks in progress fail
+    else:
+      _quietly(os.killpg, child, signal.SIGKILL)
+      for orphan in _children():
+        _quietly(os.kill, orphan, signal.SIGKILL)
+    try:
+      pid, state, used = os.wait4(-1, 0)
+    except ChildProcessError:
+      break
+    if pid == child:
+      status, usage = state, used
+  return status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+
+
+def _children() -> list[int]:
+  """Direct children of this process, adopted orphans included."""
+  with open(f"/proc/self/task/{os.getpid()}/children") as file:
+    return [int(pid) for pid in file.read().split()]
+
+
+def _quietly(function, *arguments) -> None:
+  try:
+    function(*arguments)
+  except (ProcessLookupError, PermissionError):
+    pass
+
+
+if __name__ == "__main__":
+  main()

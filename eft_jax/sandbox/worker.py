@@ -1,0 +1,142 @@
+"""An evaluation worker: a process that loads task files, runs their trusted evaluations, and owns one fork server.
+
+Started by `pool` as `python -m eft_jax.sandbox.worker FD`. It ends when the other end of its socket closes, whatever it
+does at that moment; CPU and wall timers end an evaluation that does not return.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import resource
+import select
+import signal
+import socket
+import sys
+import threading
+import traceback
+
+import numpy as np
+
+from eft_jax import core
+from eft_jax.core import CandidateError, Invalid, Outcome, Program, Score, Wrong
+from eft_jax.sandbox import fork_server, session, wire
+from eft_jax.sandbox import settings as settings_lib
+
+MAX_CONSTRUCTION_BYTES = 8 << 20
+_TEXT_CHARS = 8000
+
+
+def main() -> None:
+  channel = socket.socket(fileno=int(sys.argv[1]))
+  threading.Thread(target=_end_with, args=(channel.fileno(),), daemon=True).start()
+  start = wire.receive(channel)
+  settings = settings_lib.SandboxSettings(**start["settings"] | {
+      name: tuple(start["settings"][name]) for name in ("packages", "without")})
+  resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+  hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+  resource.setrlimit(resource.RLIMIT_AS, (settings.evaluation_memory_mb << 20, hard))
+  worker = Worker(settings, bytes.fromhex(start["key"]), pathlib.Path(start["tasks_root"]))
+  wire.send(channel, worker.active)
+  while True:
+    wire.send(channel, worker.evaluate(wire.receive(channel)))
+
+
+def _end_with(descriptor: int) -> None:
+  """Ends this process when the pool's end of the socket is closed."""
+  poll = select.poll()
+  poll.register(descriptor, 0)  # a hang-up is always reported
+  poll.poll()
+  os._exit(0)
+
+
+class Worker:
+  """Evaluates one program at a time."""
+
+  def __init__(self, settings: settings_lib.SandboxSettings, key: bytes, tasks_root: pathlib.Path):
+    self._settings, self._key, self._root = settings, key, tasks_root
+    self._tasks: dict[str, core.Task] = {}
+    self._server = fork_server.ForkServer(settings)
+    self.active = self._server.active
+
+  def evaluate(self, job: dict) -> dict:
+    """One evaluation as a dict of the fields of `pool.Evaluation`; {'unknown_task': message} for an unknown name."""
+    try:
+      task = self._task(job["task"])
+    except core.UnknownTask as error:
+      return {"unknown_task": str(error)}
+    except Exception as error:  # a task file is code and may raise anything
+      return {"outcome": Outcome.TASK_BUG.value, "message": _failure("the task file does not load", error)}
+    limits = task.full_limits if job["fidelity"] == "full" else task.limits
+    scale = self._settings.limits_scale
+    limits = dataclasses.replace(
+        limits, cpu_seconds=limits.cpu_seconds * scale, wall_seconds=limits.wall_seconds * scale)
+    program = Program(job["source"], job["language"])
+    door = session.CandidateSession(self._server, program, limits, key=self._key, task=task.name,
+                                    fidelity=job["fidelity"], previous=job["previous"])
+    signal.setitimer(signal.ITIMER_PROF, self._settings.evaluation_seconds)
+    signal.setitimer(signal.ITIMER_REAL, limits.wall_seconds + 10 * self._settings.evaluation_seconds)
+    try:
+      result = self._judge(task, door)
+      usage = door.close()
+    except session.InfraError as error:
+      self._restart()
+      return {"outcome": Outcome.INFRA.value, "message": str(error)}
+    finally:
+      signal.setitimer(signal.ITIMER_PROF, 0)
+      signal.setitimer(signal.ITIMER_REAL, 0)
+    return result | dataclasses.asdict(usage)
+
+  def _task(self, name: str) -> core.Task:
+    if name not in self._tasks:
+      self._tasks[name] = core.load(name, self._root)
+    return self._tasks[name]
+
+  def _judge(self, task: core.Task, door: session.CandidateSession) -> dict:
+    """Runs the task's evaluation and names what came of it. Raises InfraError."""
+    try:
+      return _accept(task, task.evaluate(door))
+    except CandidateError as error:
+      return {"outcome": error.outcome.value, "message": error.message}
+    except Invalid as error:
+      outcome = Outcome.WRONG if isinstance(error, Wrong) else Outcome.INVALID
+      return {"outcome": outcome.value, "message": str(error)[:_TEXT_CHARS]}
+    except session.InfraError:
+      raise
+    except Exception as error:  # whatever trusted code raises is ours to fix
+      return {"outcome": Outcome.TASK_BUG.value, "message": _failure("the evaluation raised", error)}
+
+  def _restart(self) -> None:
+    """A new fork server for the next evaluation."""
+    self._server.close()
+    self._server = fork_server.ForkServer(self._settings)
+
+
+def _accept(task: core.Task, score: Score) -> dict:
+  """A Score as plain fields. Raises TypeError or ValueError where the task returned something else."""
+  if not isinstance(score, Score):
+    raise TypeError(f"evaluate returned {type(score).__name__}, expected eft_jax.core.Score")
+  construction = score.construction
+  if construction is not None:
+    construction = np.ascontiguousarray(construction)
+    if construction.nbytes > MAX_CONSTRUCTION_BYTES:
+      raise ValueError(f"Score.construction has {construction.nbytes} bytes, the limit is {MAX_CONSTRUCTION_BYTES}")
+  value = float(score.value)
+  return {
+      "outcome": Outcome.OK.value, "value": value, "score": float(task.score(value)), "message": "",
+      "metrics": {name: float(number) for name, number in score.metrics.items()},
+      "artifacts": {name: str(text)[:_TEXT_CHARS] for name, text in score.artifacts.items()},
+      "construction": construction,
+  }
+
+
+def _failure(what: str, error: Exception) -> str:
+  """What failed and the last line of trusted code that led there."""
+  frames = traceback.extract_tb(error.__traceback__)
+  where = f" at {pathlib.Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+  return f"{what}{where}: {type(error).__name__}: {error}"[:_TEXT_CHARS]
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,62 @@
+"""A folder of one small task, and one pool over it for all tests of this room."""
+
+import pathlib
+import textwrap
+
+import pytest
+
+from eft_jax import sandbox
+
+TASK = '''
+"""Points whose sum is valued: small, strict, and enough to see each outcome."""
+import time
+
+import numpy as np
+
+from eft_jax.core import Invalid, Limits, Score, Task, Wrong
+
+
+def evaluate(session):
+  x = session.call("solve", 4)
+  if x == "wrong":
+    raise Wrong("not the answer")
+  if x == "evaluation bug":
+    raise KeyError("a bug of ours")
+  if x == "evaluation hangs":
+    while True:
+      pass
+  if not isinstance(x, (list, np.ndarray)) or len(x) != 4:
+    raise Invalid(f"expected 4 numbers, got {str(x)[:80]}")
+  x = np.array([float(v) if isinstance(v, (int, float)) else np.nan for v in x])
+  if not (np.abs(x) <= 1).all():
+    raise Invalid("a number is not within [-1, 1]")
+  more = 0.0 if session.previous is None else float(session.previous.sum())
+  seeds = session.seeds("hidden", 2)
+  return Score(x.sum(), metrics={"seed": seeds[0] % 1000, "other": seeds[1] % 1000, "previous": more,
+               "full": float(session.fidelity == "full")}, artifacts={"first": str(x[0])}, construction=x)
+
+
+SEED = "def solve(n):\\n  return [0.5] * n\\n"
+TASKS = [Task(name="toy_4", family="toy", domain="mathematical_discovery", statement="Return 4 numbers in [-1, 1].",
+              brief="4 numbers.", seed=SEED, entry="solve", direction="max", baseline=2.0, best_known=4.0,
+              source="obvious", evaluate=evaluate,
+              limits=Limits(cpu_seconds=0.3, wall_seconds=2.0, memory_mb=256, output_kb=4))]
+'''
+
+
+@pytest.fixture(scope="session")
+def tasks_root(tmp_path_factory) -> pathlib.Path:
+  root = tmp_path_factory.mktemp("tasks")
+  folder = root / "mathematical_discovery" / "toy"
+  folder.mkdir(parents=True)
+  (root / "held_out.txt").write_text("# none\n")
+  (folder / "task.py").write_text(textwrap.dedent(TASK))
+  (folder / "seed.py").write_text("def solve(n):\n  return [0.5] * n\n")
+  return root
+
+
+@pytest.fixture(scope="session")
+def pool(tasks_root):
+  settings = sandbox.SandboxSettings(secret="5a" * 32, evaluation_seconds=1.5)
+  with sandbox.Pool(2, settings, tasks_root) as pool:
+    yield pool
