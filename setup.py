@@ -28,13 +28,16 @@ CORE = [
     "uvicorn>=0.30",
 ]
 
+# Enough for the tests that compare with nothing else; `test` adds torch and transformers for the parity tests.
+CHECK = ["hypothesis>=6.100", "pytest>=8.3", "ruff>=0.12"]
+
 EXTRAS = {
     "cuda": ["jax[cuda13]>=0.10.2,<0.13", "tokamax>=0.0.12"],
     "tpu": ["jax[tpu]>=0.10.2,<0.13", "tokamax>=0.0.12"],
     "sglang": ["sglang==0.5.23"],
     # Install torch==2.13.0 first and alone where a CPU build is wanted; launch/test.sh does.
-    "test": ["accelerate>=1.10", "hypothesis>=6.100", "pytest>=8.3", "pytest-xdist>=3.6", "ruff>=0.12", "torch>=2.8",
-             "transformers>=5.17"],
+    "test": [*CHECK, "accelerate>=1.10", "torch>=2.8", "transformers>=5.17"],
+    "check": CHECK,
     "bench": ["openevolve==0.4.0", "torch>=2.8", "transformers>=5.17"],
 }
 

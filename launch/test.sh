@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs everything: ruff, all tests on Python 3.11, the fast tests on 3.12 where one is found. Prints each part's time.
+# Runs everything: ruff, all tests on Python 3.11, the fast tests on 3.12 where one is found (no torch there). Prints each part's time.
 #   bash launch/test.sh              all
 #   bash launch/test.sh fast         without the tests marked slow, without 3.12
 set -euo pipefail
@@ -24,7 +24,7 @@ else
   part "fast tests" python -m pytest -q -m "not slow" --durations=10
   part "slow tests" python -m pytest -q -m slow --durations=20
   if next=$(find_python 3.12) && [ "$("$python" --version)" != "$("$next" --version)" ]; then
-    part "set-up, 3.12" use_venv .venv312 "$next" test
+    part "set-up, 3.12" use_venv .venv312 "$next" check
     part "fast tests, 3.12" python -m pytest -q -m "not slow"
   fi
 fi
