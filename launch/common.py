@@ -76,14 +76,23 @@ def fail(message: str) -> None:
   raise SystemExit(2)
 
 
-def parse(argv: list[str] | None = None) -> list[str]:
-  """Parses absl flags; a bad flag is one line and exit code 2. Returns what is left over."""
+@contextlib.contextmanager
+def flag_errors():
+  """A flag that cannot be used is one line and exit code 2; config flags raise at their definition and at parsing."""
   try:
-    rest = flags.FLAGS(sys.argv if argv is None else argv)[1:]
+    yield
   except SystemExit:
     raise
   except Exception as error:  # config_flags raises KeyError, TypeError, ... and whatever a config file raises
+    if isinstance(error, AttributeError) and error.args and isinstance(error.args[0], KeyError):
+      fail(f"Unknown key in a --config flag: {error.args[0].args[0]}")
     fail(f"{type(error).__name__}: {error}" if not isinstance(error, flags.Error) else error)
+
+
+def parse(argv: list[str] | None = None) -> list[str]:
+  """Parses absl flags; a bad flag is one line and exit code 2. Returns what is left over."""
+  with flag_errors():
+    rest = flags.FLAGS(sys.argv if argv is None else argv)[1:]
   if rest:
     fail(f"unexpected argument {rest[0]!r}: flags look like --config.key=value.")
   return rest
@@ -149,7 +158,9 @@ def launch(run: Callable[[Any, pathlib.Path, Progress], Mapping[str, Any]], cls:
     cls: the settings dataclass; `--config` files return a ConfigDict of its fields.
     default_config: path of the config file below the repository root, used when --config is not given.
   """
-  config_flag = config_flags.DEFINE_config_file("config", str(ROOT / default_config), "Configuration file of the run.")
+  with flag_errors():
+    text = "Configuration file of the run."
+    config_flag = config_flags.DEFINE_config_file("config", str(ROOT / default_config), text)
   parse()
   name = pathlib.Path(sys.argv[0]).stem
   start = time.monotonic()
@@ -159,7 +170,9 @@ def launch(run: Callable[[Any, pathlib.Path, Progress], Mapping[str, Any]], cls:
   progress = Progress(name)
   settings, results, code = None, {}, 1
   try:
-    settings = settings_lib.from_mapping(cls, config_flag.value.lock().to_dict())
+    with flag_errors():
+      values = config_flag.value.lock().to_dict()
+    settings = settings_lib.from_mapping(cls, values)
     claim_workdir(cls, settings, workdir)
     with stop_signals():
       results = run(settings, workdir, progress)

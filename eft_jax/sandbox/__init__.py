@@ -2,6 +2,6 @@
 
 from eft_jax.sandbox.pool import Evaluation, Pool
 from eft_jax.sandbox.settings import SandboxSettings, secret_id
-from eft_jax.sandbox.strength import Strength, strength
+from eft_jax.sandbox.strength import Strength, strength, verify
 
-__all__ = ["Evaluation", "Pool", "SandboxSettings", "Strength", "secret_id", "strength"]
+__all__ = ["Evaluation", "Pool", "SandboxSettings", "Strength", "secret_id", "strength", "verify"]

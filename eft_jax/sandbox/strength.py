@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from eft_jax.core import Limits, Program
+from eft_jax.core import task as task_lib
 from eft_jax.core.settings import ConfigError
-from eft_jax.sandbox import fork_server
+from eft_jax.sandbox import fork_server, session
 from eft_jax.sandbox import settings as settings_lib
 
 # What must hold, and by which protections: one of them is enough.
@@ -46,6 +48,49 @@ def strength(settings: settings_lib.SandboxSettings | None = None) -> Strength:
   server = fork_server.ForkServer(settings or settings_lib.SandboxSettings())
   try:
     return judge(server.active)
+  finally:
+    server.close()
+
+
+_PROBE = """
+import os, socket, threading
+
+def probe(source, key, tasks):
+  held = {}
+  def attempt(name, action):
+    try:
+      action()
+    except BaseException:
+      held[name] = True
+    else:
+      held[name] = False
+  def fork():
+    if os.fork() == 0:
+      os._exit(0)
+  attempt("cannot read the project's sources", lambda: open(source).read())
+  attempt("cannot read the key of hidden seeds", lambda: open(key).read())
+  attempt("cannot list the tasks", lambda: os.listdir(tasks))
+  attempt("cannot read about other processes", lambda: open("/proc/1/cmdline").read())
+  attempt("cannot write beside its own folder", lambda: open("/var/tmp/eft_jax_probe", "w"))
+  attempt("cannot make a socket", lambda: socket.socket())
+  attempt("cannot start a process", fork)
+  attempt("cannot run a program", lambda: os.execv("/bin/true", ["true"]))
+  attempt("cannot signal its parent", lambda: os.kill(os.getppid(), 0))
+  return held
+"""
+
+
+def verify(settings: settings_lib.SandboxSettings | None = None) -> tuple[Strength, dict[str, bool]]:
+  """Starts a fork server and lets a candidate try what must not be: (protections, what held)."""
+  settings = settings or settings_lib.SandboxSettings()
+  settings_lib.secret_key(settings)
+  server = fork_server.ForkServer(settings)
+  try:
+    door = session.CandidateSession(server, Program(_PROBE), Limits(), key=b"", task="probe", fidelity="search",
+                                    previous=None)
+    held = door.call("probe", __file__, str(settings_lib.secret_path()), str(task_lib.TASKS_ROOT))
+    door.close()
+    return judge(server.active), held
   finally:
     server.close()
 
