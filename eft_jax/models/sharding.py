@@ -1,0 +1,71 @@
+"""Logical axes to mesh axes: one table of rules, from which the sharding of every parameter and batch follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from eft_jax.core.settings import ConfigError
+from eft_jax.models import specs
+from eft_jax.models.config import ModelConfig
+
+# Logical axis -> mesh axes that divide it. A mesh axis that the mesh lacks counts as size 1.
+RULES: dict[str, tuple[str, ...]] = {
+    "batch": ("data", "fsdp"),
+    "layers": (),
+    "norm": (),
+    "model": ("fsdp",),
+    "vocab": ("tensor",),
+    "heads": ("tensor",),
+    "kv_heads": ("tensor",),
+    "hidden": ("tensor",),
+    "rank": (),
+}
+
+
+def spec(axes: tuple[str, ...], mesh: Mesh, rules: Mapping[str, tuple[str, ...]] = RULES) -> PartitionSpec:
+  """The PartitionSpec of logical axes on a mesh.
+
+  Raises:
+    ConfigError: an axis without a rule, or two dimensions on one mesh axis.
+  """
+  used: set[str] = set()
+  entries = []
+  for axis in axes:
+    if axis not in rules:
+      raise ConfigError(f"Logical axis {axis!r} of {axes} has no rule, expected one of {', '.join(rules)}.")
+    names = tuple(name for name in rules[axis] if name in mesh.axis_names)
+    if used & set(names):
+      raise ConfigError(f"Logical axes {axes} put two dimensions on mesh axis {', '.join(used & set(names))}: "
+                        "change the rules.")
+    used |= set(names)
+    entries.append(names[0] if len(names) == 1 else names or None)
+  return PartitionSpec(*entries)
+
+
+def param_axes(config: ModelConfig) -> Any:
+  """Logical axes of every parameter, in the tree of the params."""
+  return jax.tree.map(lambda s: s.axes, specs.table(config))
+
+
+def param_shardings(config: ModelConfig, mesh: Mesh, rules: Mapping[str, tuple[str, ...]] = RULES) -> Any:
+  """NamedSharding of every parameter, in the tree of the params.
+
+  Raises:
+    ConfigError: a dimension that its mesh axes do not divide.
+  """
+  def one(path, s):
+    partition = spec(s.axes, mesh, rules)
+    for size, axis, names in zip(s.shape, s.axes, partition, strict=True):
+      names = (names,) if isinstance(names, str) else names or ()
+      ways = 1
+      for name in names:
+        ways *= mesh.shape[name]
+      if size % ways:
+        raise ConfigError(f"{jax.tree_util.keystr(path)}: axis {axis!r} of size {size} is not divisible by the "
+                          f"{ways} ways of mesh axes {', '.join(names)}.")
+    return NamedSharding(mesh, partition)
+  return jax.tree_util.tree_map_with_path(one, specs.table(config))
