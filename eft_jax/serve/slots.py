@@ -1,0 +1,236 @@
+"""Slots: the sequences being decoded now, their cache on the device, and how both grow and shrink."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import Future
+from typing import Any
+
+import jax
+import numpy as np
+
+from eft_jax import models
+from eft_jax.serve import programs, sampling
+from eft_jax.serve.requests import GenerateRequest
+
+LENGTHS = (128, 256, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
+_GOLDEN = 0x9E3779B97F4A7C15  # odd: distinct sample indices give distinct keys
+# A smaller batch is worth its copy (and perhaps its compilation) when it saves at least so many row-steps.
+_WORTH = 1000
+
+
+@dataclasses.dataclass(eq=False)
+class Job:
+  """One request on its way through the engine."""
+
+  request: GenerateRequest
+  future: Future
+  submitted: float
+  seed: int
+  output: list[int] = dataclasses.field(default_factory=list)
+  logprobs: list[float] = dataclasses.field(default_factory=list)
+  top: list[tuple[tuple[float, int], ...]] = dataclasses.field(default_factory=list)
+  spans: list[list[Any]] = dataclasses.field(default_factory=list)  # [version, start, end]
+  input_logprobs: tuple[float | None, ...] = ()
+  input_top: tuple[Any, ...] = ()
+  scored: bool = False
+  cached: int = 0
+  retractions: int = 0
+  searched: int = 0  # output tokens already searched for stop strings
+
+  @property
+  def sequence(self) -> list[int]:
+    """Prompt and output."""
+    return [*self.request.input_ids, *self.output]
+
+  @property
+  def last_place(self) -> int:
+    """Place of the last token that the request may write."""
+    return len(self.request.input_ids) + self.request.sampling.max_new_tokens - 1
+
+  @property
+  def key(self) -> tuple[int, int]:
+    """The two words of the request's seed, with the sample's index folded in."""
+    word = (self.seed + self.request.sample * _GOLDEN) % 2**64
+    return word >> 32, word & 0xFFFFFFFF
+
+
+class Slots:
+  """Static slots over one cache. Not thread-safe: the engine's thread owns it.
+
+  A prompt that some slot has already computed (and nobody has overwritten) is copied instead of computed: the samples
+  of a group, and equal prompts of different requests. Only whole prompts match: a copy has the bits of a prefill.
+  """
+
+  def __init__(self, config: models.ModelConfig, dtype: Any, slots: int, max_length: int, block: int,
+               stop_ids: frozenset[int]):
+    self.config, self.dtype, self.max_slots, self.max_length, self.block = config, dtype, slots, max_length, block
+    self._stop_ids = stop_ids
+    self._lengths = tuple(size for size in LENGTHS if size < max_length) + (max_length,)
+    self.clear()
+
+  def clear(self) -> None:
+    """Forgets everything, cached prompts included."""
+    self.jobs: list[Job | None] = []
+    self._held: list[tuple[int, ...] | None] = []  # what is in the cache of each slot, from position 0
+    self._cache: models.Cache | None = None
+    self._length = 0
+
+  @property
+  def active(self) -> list[int]:
+    """Slots in use, in order."""
+    return [slot for slot, job in enumerate(self.jobs) if job is not None]
+
+  @property
+  def free(self) -> int:
+    """How many more jobs fit."""
+    return self.max_slots - len(self.active)
+
+  def release(self, slot: int) -> None:
+    """Takes a job out of its slot; its prompt stays for others to copy."""
+    self.jobs[slot] = None
+
+  def forget(self) -> None:
+    """Drops the cached prompts of idle slots, and lets no new job copy from running ones."""
+    self._held = [None] * len(self.jobs)
+
+  def reserve(self, count: int) -> None:
+    """Makes room for `count` more jobs with one resize instead of several."""
+    wanted = self._batch_size(min(len(self.active) + count, self.max_slots))
+    if wanted > len(self.jobs):
+      self._resize(list(range(len(self.jobs))), wanted, self._length or self._lengths[0])
+
+  def admit(self, params: Any, job: Job) -> None:
+    """Gives the job a slot and computes, or copies, its sequence but for the last token, which the next step reads."""
+    prefix = tuple(job.sequence[:-1])
+    self.reserve(1)
+    source = self._held.index(prefix) if prefix in self._held else None
+    slot = self._pick_slot(source)
+    if source is None and prefix:
+      prompt = self._prefill(params, prefix)
+      self._lengthen(prompt["k"][0].shape[2])
+      self._cache = programs.insert(self._cache, prompt, np.int32(slot))
+    elif prefix:
+      job.cached = len(prefix)
+      if source != slot:
+        self._cache = programs.copy_slots(self._cache, np.array([source]), np.array([slot]))
+    self.jobs[slot], self._held[slot] = job, prefix
+
+  def _pick_slot(self, source: int | None) -> int:
+    """A free slot: the one that holds the prompt, else one that holds nothing, else the first."""
+    free = [slot for slot, job in enumerate(self.jobs) if job is None]
+    if source in free:
+      return source
+    return min(free, key=lambda slot: self._held[slot] is not None)
+
+  def _prefill(self, params: Any, ids: tuple[int, ...]) -> models.Cache:
+    """Computes a prompt by itself, in programs whose shapes depend on its length alone."""
+    first = min(programs.bucket(len(ids)), programs.CHUNK)
+    length = first if len(ids) <= programs.CHUNK else -(-len(ids) // programs.CHUNK) * programs.CHUNK
+    cache = None
+    for start in range(0, len(ids), first):
+      part = np.asarray(ids[start:start + first], np.int32)
+      tokens = np.pad(part, (0, first - len(part)))[None]
+      positions = np.where(np.arange(first) < len(part), start + np.arange(first), -1).astype(np.int32)[None]
+      if cache is None:
+        cache = programs.prefill(self.config, params, tokens, positions, length=length, dtype=self.dtype)
+      else:
+        cache = programs.extend(self.config, params, cache, tokens, positions)
+    return jax.tree.map(lambda c: c[:, :, :self.max_length], cache) if length > self.max_length else cache
+
+  def decode(self, params: Any) -> list[tuple[int, Job]]:
+    """Writes up to `block` tokens in every slot in use, appends them to the jobs, and returns who stopped by itself."""
+    self._fit()
+    slots, jobs = len(self.jobs), self.jobs
+    last = np.array([job.last_place if job else 0 for job in jobs], np.int32)
+    position = np.array([len(job.request.input_ids) + len(job.output) - 1 if job else -1 for job in jobs], np.int32)
+    token = np.array([job.sequence[-1] if job else 0 for job in jobs], np.int32)
+    top = max((job.request.top_logprobs_num for job in jobs if job), default=0)
+    self._cache, rows, written = programs.decode_block(
+        self.config, params, self._cache, programs.Rows(token, position, last), self._controls(), self._counts(),
+        block=self.block, top=programs.bucket(top, (0, 5, 20)))
+    position, written = jax.device_get((rows.position, written))
+    stopped = []
+    for slot in range(slots):
+      job = jobs[slot]
+      if job is None:
+        continue
+      count = int((written.tokens[slot] >= 0).sum())
+      job.output += written.tokens[slot, :count].tolist()
+      if job.request.return_logprob:
+        job.logprobs += written.logprobs[slot, :count].tolist()
+      wanted = job.request.top_logprobs_num
+      if wanted:
+        job.top += [tuple(zip(p[:wanted].tolist(), i[:wanted].tolist(), strict=True))
+                    for p, i in zip(written.top[0][slot, :count], written.top[1][slot, :count], strict=True)]
+      if position[slot] < 0:
+        stopped.append((slot, job))
+    return stopped
+
+  def _controls(self) -> sampling.Controls:
+    """Sampling settings of the slots; idle ones are greedy, which asks for the least work."""
+    params = [job.request.sampling if job else None for job in self.jobs]
+    column = lambda kind, idle, get: np.array([idle if p is None else get(p) for p in params], kind)
+    stops = [self.stops_of(job) if job else () for job in self.jobs]
+    width = programs.bucket(max(map(len, stops), default=0), (4, 16, 64, 256))
+    return sampling.Controls(
+        temperature=column(np.float32, 0.0, lambda p: 0.0 if p.top_k == 1 else p.temperature),
+        top_k=column(np.int32, self.config.vocab_size,
+                     lambda p: self.config.vocab_size if p.top_k < 0 else min(p.top_k, self.config.vocab_size)),
+        top_p=column(np.float32, 1.0, lambda p: p.top_p), min_p=column(np.float32, 0.0, lambda p: p.min_p),
+        key=np.array([job.key if job else (0, 0) for job in self.jobs], np.uint32),
+        frequency=column(np.float32, 0.0, lambda p: p.frequency_penalty),
+        presence=column(np.float32, 0.0, lambda p: p.presence_penalty),
+        repetition=column(np.float32, 1.0, lambda p: p.repetition_penalty),
+        min_length=np.array([len(job.request.input_ids) + job.request.sampling.min_new_tokens if job else 0
+                             for job in self.jobs], np.int32),
+        stop_ids=np.array([[*ids, *[-1] * (width - len(ids))] for ids in stops], np.int32))
+
+  def stops_of(self, job: Job) -> tuple[int, ...]:
+    """Ids that end the job's output. As in SGLang, ignore_eos switches all of them off."""
+    params = job.request.sampling
+    return () if params.ignore_eos else tuple(sorted(self._stop_ids.union(params.stop_token_ids)))
+
+  def _counts(self) -> np.ndarray | None:
+    """Tokens written so far, [B, V]; None where nobody has a penalty, which is the faster program."""
+    if not any(job and job.request.sampling.penalized for job in self.jobs):
+      return None
+    counts = np.zeros((len(self.jobs), self.config.vocab_size), np.int32)
+    for slot, job in enumerate(self.jobs):
+      if job:
+        np.add.at(counts[slot], np.asarray(job.output, np.int64), 1)
+    return counts
+
+  def _batch_size(self, count: int) -> int:
+    """The number of slots to run `count` jobs in: powers of two up to max_slots."""
+    return min(1 << max(0, count - 1).bit_length(), self.max_slots)
+
+  def _fit(self) -> None:
+    """Before a block: a cache long enough for it, and fewer slots where that saves enough work."""
+    active = self.active
+    ends = {slot: len(self.jobs[slot].sequence) + self.block for slot in active}
+    needed = programs.bucket(min(max(ends.values()), self.max_length), self._lengths)
+    left = max(self.jobs[slot].last_place + 1 - len(self.jobs[slot].sequence) for slot in active)
+    size = self._batch_size(len(active))
+    if size < len(self.jobs) and (len(self.jobs) - size) * left >= _WORTH:
+      self._resize(active, size, needed)
+    else:
+      self._lengthen(needed)
+
+  def _lengthen(self, needed: int) -> None:
+    """Makes every slot at least `needed` entries long."""
+    if needed > self._length:
+      self._resize(list(range(len(self.jobs))), len(self.jobs), programs.bucket(needed, self._lengths))
+
+  def _resize(self, keep: list[int], size: int, length: int) -> None:
+    """Moves the kept slots to the front of a cache of `size` slots and `length` entries."""
+    if self._cache is None:
+      self._cache = models.init_cache(self.config, size, length, self.dtype)
+    else:
+      # The rows behind the kept ones hold copies of some row: nothing reads them before it writes them.
+      rows = np.array([*keep, *[keep[0] if keep else 0] * (size - len(keep))], np.int32)
+      self._cache = programs.resize(self._cache, rows, length=length)
+    self.jobs = [self.jobs[slot] for slot in keep] + [None] * (size - len(keep))
+    self._held = [self._held[slot] for slot in keep] + [None] * (size - len(keep))
+    self._held = [held if held is None or len(held) <= length else None for held in self._held]
+    self._length = length

@@ -1,0 +1,62 @@
+"""A tiny random model, one engine over it for the whole session, and an HTTP server over that engine."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from eft_jax import models, text
+from eft_jax.serve import server
+from eft_jax.serve.engine import Engine
+from eft_jax.serve.service import Service
+
+
+class Tiny:
+  """A tiny model with the byte tokenizer, and the slow reference that the engine must agree with."""
+
+  def __init__(self, seed=0):
+    self.config = models.tiny(models.PRESETS["smollm2_135m"])
+    self.params = jax.tree.map(lambda x: x * 1.5, models.init(self.config, jax.random.key(seed)))
+    self.tokenizer = text.Tokenizer.bytes()
+    self._logits = jax.jit(self._forward)
+
+  def _forward(self, params, tokens):
+    positions = jnp.arange(tokens.shape[1])[None]
+    hidden = models.hidden(self.config, params, tokens, positions, jnp.ones_like(tokens))
+    return models.logits(self.config, params, hidden)[0]
+
+  def logits(self, ids, params=None):
+    """[len(ids), V]; behind padding to one shape, which a causal model does not see."""
+    padded = np.zeros((1, 128), np.int32)
+    padded[0, :len(ids)] = ids
+    return np.asarray(self._logits(self.params if params is None else params, jnp.asarray(padded)))[:len(ids)]
+
+  def logprobs(self, ids, temperature=1.0, params=None):
+    """Log-probs of ids[1:]."""
+    rows = jax.nn.log_softmax(jnp.asarray(self.logits(ids, params)[:-1] / temperature))
+    return np.asarray(rows)[np.arange(len(ids) - 1), np.asarray(ids[1:])]
+
+  def greedy(self, ids, count, params=None):
+    """`count` tokens, each by a full forward pass."""
+    ids, start = list(ids), len(ids)
+    for _ in range(count):
+      ids.append(int(self.logits(ids, params)[-1].argmax()))
+    return ids[start:]
+
+
+@pytest.fixture(scope="session")
+def tiny():
+  return Tiny()
+
+
+@pytest.fixture(scope="session")
+def engine(tiny):
+  with Engine(tiny.config, tiny.params, tiny.tokenizer, slots=4, max_length=256) as engine:
+    yield engine
+
+
+@pytest.fixture(scope="session")
+def http(engine):
+  """The URL of a server over the session's engine."""
+  with server.HttpServer(Service(engine, "tiny"), server.listen("127.0.0.1", 0)) as running:
+    yield running.url
