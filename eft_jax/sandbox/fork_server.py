@@ -19,10 +19,11 @@ from eft_jax.sandbox import settings as settings_lib
 from eft_jax.sandbox.inside import codec
 
 _SCRIPT = pathlib.Path(__file__).parent / "inside" / "server.py"
-_PRELOAD = ("numpy", "numpy.random", "scipy", "scipy.optimize", "scipy.special", "scipy.spatial.distance", "scipy.fft",
-            "scipy.linalg", "math", "random", "itertools", "functools", "collections", "heapq", "bisect", "json", "re",
-            "time", "copy", "fractions", "decimal", "statistics", "dataclasses", "typing", "cmath", "string",
-            "operator")
+# Loaded before forking. Each shared library makes a fork dearer: scipy's double its cost, so it has its own server.
+_SCIPY = ("scipy", "scipy.optimize", "scipy.special", "scipy.spatial.distance", "scipy.fft", "scipy.linalg")
+_PRELOAD = ("numpy", "numpy.random", "numpy.linalg", "numpy.fft", "math", "random", "itertools", "functools",
+            "collections", "heapq", "bisect", "json", "re", "time", "copy", "fractions", "decimal", "statistics",
+            "dataclasses", "typing", "cmath", "string", "operator")
 _SYSTEM = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/include", "/usr/bin", "/lib", "/lib64", "/bin",
            "/etc/ld.so.cache", "/etc/alternatives")
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "BLIS")}
@@ -60,8 +61,9 @@ class Report:
 class ForkServer:
   """One fork server; `take` a child, `finish` it, take the next. `active` says which protections hold."""
 
-  def __init__(self, settings: settings_lib.SandboxSettings):
+  def __init__(self, settings: settings_lib.SandboxSettings, scipy: bool = False):
     spec = _spec(settings)
+    spec["preload"] = [*_PRELOAD, *(_SCIPY if scipy and "scipy" in settings.packages else ())]
     self._start(spec)
     if "error" in self.active and "namespaces" not in spec["without"]:
       # The namespaces exist, but a root of our own cannot be made: older kernels, odd mounts.
@@ -153,11 +155,9 @@ def _spec(settings: settings_lib.SandboxSettings) -> dict:
   hide |= {site for site in sites if any(_below(site, root) for root in read)}
   hidden = sorted(path for path in hide if not os.path.islink(path))
   exactly = [path for root in read for path in _without(root, hidden)]
-  preload = [name for name in _PRELOAD
-             if name.split(".")[0] in settings.packages or not name.startswith(("numpy", "scipy"))]
   return {"read": read, "hide": hidden, "packages": packages, "sites": sites,
           "read_exactly": [*exactly, *packages, "/dev/zero", "/dev/urandom", "/dev/random"],
-          "preload": preload, "tmp_mb": settings.tmp_mb, "without": list(settings.without),
+          "tmp_mb": settings.tmp_mb, "without": list(settings.without),
           "uid": 0x70000000 + os.getpid()}
 
 

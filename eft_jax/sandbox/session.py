@@ -49,6 +49,7 @@ class CandidateSession:
     self._server, self._program, self._limits, self._key, self._task = server, program, limits, key, task
     self._child: fork_server.Child | None = None
     self._failure: CandidateError | None = None
+    self._result_bytes = min(int(limits.result_mb * 2**20), codec.MAX_BYTES)
     self._sequence = 0
     self._wall = 0.0
     self._output, self._output_bytes = bytearray(), 0
@@ -91,7 +92,7 @@ class CandidateSession:
     self._poll.register(self._child.pidfd, select.POLLIN)
     self._clock = (~self._child.pid << 3) | 2  # the kernel's id of that process's CPU clock
     order = {"source": self._program.source, "cpu_seconds": self._limits.cpu_seconds,
-             "memory_mb": self._limits.memory_mb}
+             "memory_mb": self._limits.memory_mb, "result_bytes": self._result_bytes}
     try:
       ready = self._exchange(codec.encode(order))
     except CandidateError as error:
@@ -121,7 +122,7 @@ class CandidateSession:
         incoming += piece
         if len(incoming) == codec.HEADER.size == expected:
           answered, length = codec.HEADER.unpack(incoming)
-          if answered != sequence or length > codec.MAX_BYTES:
+          if answered != sequence or length > self._result_bytes:
             self._fail(Outcome.POLICY, "the program wrote to the channel of its results")
           expected += length
         if len(incoming) == expected and expected > codec.HEADER.size:
@@ -188,9 +189,11 @@ class CandidateSession:
       said, value = codec.decode(reply)
     except (codec.Malformed, TypeError, ValueError):
       self._fail(Outcome.POLICY, "the program wrote to the channel of its results")
+    if not isinstance(said, str):
+      said = ""
     if said == "ok":
       return value
-    outcome = _SAID.get(said) if isinstance(said, str) else None
+    outcome = _SAID.get(said)
     if outcome is None or not isinstance(value, str):
       self._fail(Outcome.POLICY, "the program wrote to the channel of its results")
     if outcome is Outcome.MEMORY:

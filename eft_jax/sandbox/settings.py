@@ -52,6 +52,8 @@ class SandboxSettings:
     for name in ("limits_scale", "tmp_mb", "evaluation_seconds", "evaluation_memory_mb"):
       if not getattr(self, name) > 0:
         raise ConfigError(f"sandbox.{name} is {getattr(self, name)}, expected a number above 0.")
+    if "numpy" not in self.packages:
+      raise ConfigError("sandbox.packages must hold numpy: results of candidates are numpy arrays.")
     unknown = set(self.without) - set(LAYERS)
     if unknown:
       raise ConfigError(f"sandbox.without holds {', '.join(sorted(unknown))}, expected some of {', '.join(LAYERS)}.")

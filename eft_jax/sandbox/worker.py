@@ -57,8 +57,8 @@ class Worker:
   def __init__(self, settings: settings_lib.SandboxSettings, key: bytes, tasks_root: pathlib.Path):
     self._settings, self._key, self._root = settings, key, tasks_root
     self._tasks: dict[str, core.Task] = {}
-    self._server = fork_server.ForkServer(settings)
-    self.active = self._server.active
+    self._servers = {False: fork_server.ForkServer(settings)}
+    self.active = self._servers[False].active
 
   def evaluate(self, job: dict) -> dict:
     """One evaluation as a dict of the fields of `pool.Evaluation`; {'unknown_task': message} for an unknown name."""
@@ -73,7 +73,10 @@ class Worker:
     limits = dataclasses.replace(
         limits, cpu_seconds=limits.cpu_seconds * scale, wall_seconds=limits.wall_seconds * scale)
     program = Program(job["source"], job["language"])
-    door = session.CandidateSession(self._server, program, limits, key=self._key, task=task.name,
+    scipy = "scipy" in program.source
+    if scipy not in self._servers:
+      self._servers[scipy] = fork_server.ForkServer(self._settings, scipy)
+    door = session.CandidateSession(self._servers[scipy], program, limits, key=self._key, task=task.name,
                                     fidelity=job["fidelity"], previous=job["previous"])
     signal.setitimer(signal.ITIMER_PROF, self._settings.evaluation_seconds)
     signal.setitimer(signal.ITIMER_REAL, limits.wall_seconds + 10 * self._settings.evaluation_seconds)
@@ -81,7 +84,7 @@ class Worker:
       result = self._judge(task, door)
       usage = door.close()
     except session.InfraError as error:
-      self._restart()
+      self._servers.pop(scipy).close()  # the next evaluation starts another
       return {"outcome": Outcome.INFRA.value, "message": str(error)}
     finally:
       signal.setitimer(signal.ITIMER_PROF, 0)
@@ -106,11 +109,6 @@ class Worker:
       raise
     except Exception as error:  # whatever trusted code raises is ours to fix
       return {"outcome": Outcome.TASK_BUG.value, "message": _failure("the evaluation raised", error)}
-
-  def _restart(self) -> None:
-    """A new fork server for the next evaluation."""
-    self._server.close()
-    self._server = fork_server.ForkServer(self._settings)
 
 
 def _accept(task: core.Task, score: Score) -> dict:

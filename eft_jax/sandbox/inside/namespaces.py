@@ -110,8 +110,10 @@ def mount_tmp(size_mb: int) -> None:
   _mount("tmpfs", "/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, f"mode=1777,size={size_mb}m,nr_inodes=4096")
 
 
-def renew_tmp(size_mb: int) -> None:
-  """Throws away what a candidate left in /tmp."""
-  if os.listdir("/tmp"):
-    libc.call("umount2", b"/tmp", _MNT_DETACH)
-    mount_tmp(size_mb)
+def renew_tmp(size_mb: int) -> bool:
+  """Throws away what a candidate left in /tmp. Returns whether there was something, so that /tmp is another one now."""
+  if not os.listdir("/tmp"):
+    return False
+  libc.call("umount2", b"/tmp", _MNT_DETACH)
+  mount_tmp(size_mb)
+  return True

@@ -64,7 +64,7 @@ def main(channel: int, output: int, spec: dict, active: dict, rules: int | None)
   _ENTROPY.seed(1)
   gc.enable()
   _write(channel, 0, b"ready")
-  _answer(channel, Candidate(order["source"]))
+  _answer(channel, Candidate(order["source"], order["result_bytes"]))
 
 
 def _give_up_rights(order: dict, spec: dict, active: dict, rules: int | None) -> None:
@@ -88,12 +88,11 @@ def _give_up_rights(order: dict, spec: dict, active: dict, rules: int | None) ->
   if active["uid"] or active["namespaces"]:
     # Counted by user id within the user namespace; an ordinary user's own processes count too where there is neither.
     resource.setrlimit(resource.RLIMIT_NPROC, (64, 64))
-  if active["user_namespace"]:
-    libc.drop_capabilities()
+  libc.drop_capabilities()
   libc.prctl(libc.PR_SET_DUMPABLE, 0)
   libc.die_with_parent()
   if active["seccomp"]:
-    seccomp.install(seccomp.build("python", os.getpid()))
+    seccomp.install(spec["filters"]["python"])
 
 
 def _read(channel: int) -> tuple[int, bytearray]:
@@ -147,8 +146,8 @@ def _flush() -> None:
 class Candidate:
   """A program and its module, loaded at the first call; its state lives on between calls."""
 
-  def __init__(self, source: str):
-    self.source = source
+  def __init__(self, source: str, result_bytes: int):
+    self.source, self.result_bytes = source, result_bytes
     self.module: types.ModuleType | None = None
 
   def reply(self, content: bytes) -> bytes:
@@ -184,7 +183,7 @@ class Candidate:
 
   def _encode(self, result: object) -> bytes:
     try:
-      return codec.encode(["ok", result])
+      return codec.encode(["ok", result], self.result_bytes)
     except codec.NotPlain as error:
       return codec.encode(["invalid", f"the result holds {error}"])
     except codec.TooLarge as error:

@@ -6,11 +6,12 @@ import ctypes
 import errno
 import os
 import struct
-from typing import Literal
+from typing import Literal, get_args
 
 import libc
 
 Mode = Literal["python", "binary", "compiler"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 # Numbers on x86_64 and aarch64; None where the call does not exist. Calls from 424 on have one number everywhere.
 _SOCKETS = {"socket": (41, 198), "socketpair": (53, 199), "sendmsg": (46, 211), "sendmmsg": (307, 269)}
@@ -55,6 +56,7 @@ _NAMESPACE_FLAGS = 0x7E020000
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _ERRNO, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
+_SELF = 0x5E1F_1D00     # stands for the candidate's process id; above any real one
 _FIRST_ARGUMENT = 16  # offset of the low word of argument 0 in struct seccomp_data
 
 
@@ -94,13 +96,11 @@ def _unless_bits(number: int, bits: int, refuse_when_set: bool) -> bytes:
   return _instruction(_EQUAL, number, 0, len(body) // 8) + body
 
 
-def build(mode: Mode, pid: int) -> bytes:
-  """The filter for one candidate.
+def template(mode: Mode) -> bytes:
+  """A filter in which the candidate's own process id is left open; building one takes as long as a small evaluation.
 
-  Args:
-    mode: 'python' has no new processes and no programs; 'binary' may execute (it has to once), 'compiler' may also
-      start processes.
-    pid: of the candidate, the only process that it may signal in the first two modes.
+  'python' has no new processes and no programs; 'binary' may execute (it has to once), 'compiler' may also start
+  processes and signal them.
   """
   column, architecture = _ARCHITECTURES[os.uname().machine]
   refused = dict(_ALWAYS) | _SOCKETS
@@ -118,8 +118,8 @@ def build(mode: Mode, pid: int) -> bytes:
     code += _unless_bits(_CLONE[column], _NAMESPACE_FLAGS, True)
   else:
     code += _unless_bits(_CLONE[column], _CLONE_THREAD, False)
-    code += _only(_KILL[column], (pid,)) + _only(_TGKILL[column], (pid,))
-  code += _only(_PRLIMIT[column], (0, pid)) + _only(_SET_AFFINITY[column], (0, pid))
+    code += _only(_KILL[column], (_SELF,)) + _only(_TGKILL[column], (_SELF,))
+  code += _only(_PRLIMIT[column], (0, _SELF)) + _only(_SET_AFFINITY[column], (0, _SELF))
   # prctl: everything but the signal at the parent's death.
   code += (_instruction(_EQUAL, _PRCTL[column], 0, 4) + _instruction(_LOAD, _FIRST_ARGUMENT)
            + _instruction(_EQUAL, libc.PR_SET_PDEATHSIG, 0, 1) + _instruction(_RETURN, _ERRNO | errno.EPERM)
@@ -128,7 +128,8 @@ def build(mode: Mode, pid: int) -> bytes:
 
 
 def install(code: bytes) -> None:
-  """Lays the filter on this thread and its future children; needs no_new_privs."""
+  """Lays a template on this thread and its future children, filled with this process's id; needs no_new_privs."""
+  code = code.replace(struct.pack("<I", _SELF), struct.pack("<I", os.getpid()))
   class Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
   program = Program(len(code) // 8, code)

@@ -71,23 +71,43 @@ def _load(spec: dict, active: dict) -> int | None:
     importlib.import_module(name)
   runner.make_deterministic()
   spec["base_bytes"] = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-  active["uid"] = os.geteuid() == 0 and not active["user_namespace"] and "uid" not in spec["without"]
+  active["uid"] = (os.geteuid() == 0 and not active["user_namespace"] and "uid" not in spec["without"]
+                   and (active["namespaces"] or _reachable(spec["uid"], os.path.dirname(os.__file__))))
   active["seccomp"] = "seccomp" not in spec["without"] and seccomp.supported()
+  spec["filters"] = {mode: seccomp.template(mode) for mode in seccomp.MODES} if active["seccomp"] else {}
   active["landlock"] = 0 if "landlock" in spec["without"] else landlock.version()
   if active["namespaces"]:
     namespaces.enter_root(spec["read"], spec["hide"], spec["packages"], spec["tmp_mb"])
-  rules = None
-  if active["landlock"]:
-    # Where there is no root of its own a candidate may write nowhere: no limit on a shared disk holds.
-    read = ["/"] if active["namespaces"] else spec["read_exactly"]
-    write = ["/tmp", "/dev/null"] if active["namespaces"] else ["/dev/null"]
-    rules = landlock.ruleset(read, write)
+  rules = _rules(spec, active)
   libc.prctl(libc.PR_SET_DUMPABLE, 0)
   sys.argv[:], sys.executable = [""], ""
   gc.collect()
   gc.freeze()
   gc.disable()
   return rules
+
+
+def _reachable(uid: int, folder: str) -> bool:
+  """Whether another user can read a folder: where Python lies in a private home, candidates must stay its owner's."""
+  child = os.fork()
+  if child == 0:
+    code = 1
+    try:
+      os.setresuid(uid, uid, uid)
+      os.listdir(folder)
+      code = 0
+    finally:
+      os._exit(code)
+  return os.waitpid(child, 0)[1] == 0
+
+
+def _rules(spec: dict, active: dict) -> int | None:
+  """Landlock rules; where there is no root of its own a candidate may write nowhere: nothing limits a shared disk."""
+  if not active["landlock"]:
+    return None
+  if active["namespaces"]:
+    return landlock.ruleset(["/"], ["/tmp", "/dev/null"])
+  return landlock.ruleset(spec["read_exactly"], ["/dev/null"])
 
 
 def _serve(control: socket.socket, spec: dict, active: dict, rules: int | None) -> None:
@@ -114,8 +134,9 @@ def _serve(control: socket.socket, spec: dict, active: dict, rules: int | None) 
     os.close(pidfd)
     word = control.recv(1)
     report = _end(child, active["namespaces"])
-    if active["namespaces"]:
-      namespaces.renew_tmp(spec["tmp_mb"])
+    if active["namespaces"] and namespaces.renew_tmp(spec["tmp_mb"]) and rules is not None:
+      os.close(rules)
+      rules = _rules(spec, active)  # they name the folder that is gone
     if not word:
       os._exit(0)
     control.send(codec.REPORT.pack(*report))
