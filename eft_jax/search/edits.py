@@ -129,25 +129,35 @@ def _place(lines: list[str], search: list[str], name: str) -> int:
   wanted = [line.rstrip() for line in search]
   if not any(wanted):
     raise _Failure(Outcome.NO_MATCH, f"{name} is empty: copy the lines of the program that should change.")
+  found = _find(lines, wanted)
+  if found and (allowed := regions(lines)) is not None:
+    found = [i for i in found if any(a <= i and i + len(wanted) <= b for a, b in allowed)]
+    if not found:
+      raise _Failure(Outcome.NO_MATCH, f"{name} is outside the EVOLVE-BLOCK: change only lines between the markers.")
+  if len(found) == 1:
+    return found[0]
+  if found:
+    where = ", ".join(str(i + 1) for i in found[:5])
+    raise _Failure(Outcome.NO_MATCH, f"{name} stands in {len(found)} places (lines {where}): add a neighbouring line.")
+  raise _Failure(Outcome.NO_MATCH, f"{name} is not in the program: {_difference(lines, wanted)}")
+
+
+def _find(lines: list[str], wanted: list[str]) -> list[int]:
+  """Where the lines `wanted`, without trailing white space, stand in `lines`."""
   have = [line.rstrip() for line in lines]
   first, count = wanted[0], len(wanted)
-  places = [i for i, line in enumerate(have) if line == first and have[i:i + count] == wanted]
-  regions = _regions(lines)
-  if places and regions is not None:
-    inside = [i for i in places if any(a <= i and i + count <= b for a, b in regions)]
-    if not inside:
-      raise _Failure(Outcome.NO_MATCH, f"{name} is outside the EVOLVE-BLOCK: change only lines between the markers.")
-    places = inside
-  if len(places) == 1:
-    return places[0]
-  if places:
-    where = ", ".join(str(i + 1) for i in places[:5])
-    raise _Failure(Outcome.NO_MATCH, f"{name} stands in {len(places)} places (lines {where}): add a neighbouring line.")
-  raise _Failure(Outcome.NO_MATCH, f"{name} is not in the program: {_difference(have, wanted)}")
+  return [i for i, line in enumerate(have) if line == first and have[i:i + count] == wanted]
 
 
-def _difference(have: list[str], wanted: list[str]) -> str:
+def places(lines: list[str], search: list[str]) -> int:
+  """In how many places a SEARCH text would match; 0 for blank ones."""
+  wanted = [line.rstrip() for line in search]
+  return len(_find(lines, wanted)) if any(wanted) else 0
+
+
+def _difference(lines: list[str], wanted: list[str]) -> str:
   """What a reader needs to copy the lines right the next time."""
+  have = [line.rstrip() for line in lines]
   known = set(have)
   for line in wanted:
     if line not in known:
@@ -156,18 +166,18 @@ def _difference(have: list[str], wanted: list[str]) -> str:
   return "its lines are all there, but not one after the other."
 
 
-def _regions(lines: list[str]) -> list[tuple[int, int]] | None:
+def regions(lines: list[str]) -> list[tuple[int, int]] | None:
   """Half-open line ranges between EVOLVE-BLOCK markers; None where there are no markers."""
-  regions, start = [], None
+  found, start = [], None
   for i, line in enumerate(lines):
     if BLOCK_START in line:
       start = i + 1 if start is None else start
     elif BLOCK_END in line and start is not None:
-      regions.append((start, i))
+      found.append((start, i))
       start = None
   if start is not None:
-    regions.append((start, len(lines)))
-  return regions or None
+    found.append((start, len(lines)))
+  return found or None
 
 
 def fenced(reply: list[str]) -> tuple[list[tuple[str, list[str]]], bool]:
@@ -202,10 +212,10 @@ def _rewritten(parent: list[str], reply: list[str], language: str, finish: str |
   if not child:
     raise _Failure(Outcome.NO_EDIT, "The fenced program of the reply is empty.")
   child = [*child, ""]
-  outside = _regions(parent)
+  outside = regions(parent)
   if outside is None:
     return child
-  inside = _regions(child)
+  inside = regions(child)
   if inside is None or len(inside) != len(outside):
     raise _Failure(Outcome.NO_MATCH, f"The new program has {len(inside or [])} EVOLVE-BLOCKs, the old one "
                                      f"{len(outside)}: keep the marker comments where they are.")

@@ -172,6 +172,13 @@ class Store:
       return dict(self._connection.execute(
           "SELECT step, COUNT(*) FROM attempts WHERE outcome = ? GROUP BY step", (Outcome.INFRA.value,)))
 
+  def construction_of(self, step: int) -> str | None:
+    """Hash of the construction of a step, or None."""
+    with _translated(self.path):
+      row = self._connection.execute(
+          "SELECT construction FROM attempts WHERE step = ? ORDER BY retry DESC LIMIT 1", (step,)).fetchone()
+    return row[0] if row else None
+
   def construction(self, key: str) -> np.ndarray:
     """A stored array by its hash. Raises KeyError when there is none."""
     with _translated(self.path):

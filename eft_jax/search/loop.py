@@ -1,0 +1,442 @@
+"""The search loop: a logical clock that makes one trace out of any number of workers.
+
+Batches are chosen, proposed, evaluated and admitted. Choosing batch b happens exactly when batch b - lag has been
+admitted and before the next one is; admission is in step order. In between, replies and evaluations may come in any
+order. A batch is one transaction of the store before it counts; resuming is folding the stored attempts again, which
+brings back the very state from which the batches under way had been chosen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import heapq
+import itertools
+import pathlib
+import platform
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from eft_jax import core, sandbox
+from eft_jax import store as store_lib
+from eft_jax.core import Attempt, Outcome, Program, Response, Task
+from eft_jax.core.settings import ConfigError, to_dict
+from eft_jax.search import archives, edits, keys, prompts, report
+from eft_jax.search.proposers import Proposer, ProposerError, Request, make
+from eft_jax.search.settings import SearchSettings, identify
+
+BACKOFF = 0.5           # seconds before the first retry; doubles
+TEXT_CHARS = 4000       # of one artifact
+PREVIOUS_CACHE = 64     # constructions kept in memory
+
+
+class Progress(Protocol):
+  """Of launch/common.py."""
+
+  def __call__(self, done: int, total: int, unit: str = "step", text: str = "", force: bool = False) -> None: ...
+  def say(self, text: str) -> None: ...
+
+
+@dataclasses.dataclass(eq=False)
+class _Step:
+  """One attempt under way."""
+
+  step: int
+  batch: int
+  group: int
+  member: int
+  edit: str
+  seed: int
+  digest: str = ""
+  choice: archives.Choice | None = None   # None for the seed program
+  built: prompts.Built | None = None      # None where the prompt is too long
+  response: Response = Response("")
+  propose_seconds: float = 0.0
+  outcome: Outcome | None = None          # set when there is nothing to evaluate
+  message: str = ""
+  program: Program | None = None
+  key: int = 0                            # of the program, and of its start where that matters
+  evaluation: Any = None
+  retry: int = 0                          # infra failures so far, over all processes that ran it
+  failures: int = 0                       # those of this process
+
+  @property
+  def done(self) -> bool:
+    return self.outcome is not None or self.evaluation is not None
+
+
+def run_search(settings: SearchSettings, workdir: str | pathlib.Path, progress: Progress,
+               proposer: Proposer | None = None, *, evaluate_pool: Any = None) -> dict[str, Any]:
+  """Runs a search, or goes on with the one that `workdir` holds, until `settings.steps` steps are stored.
+
+  Args:
+    proposer: used as it is where given, else made from the settings.
+    evaluate_pool: with the `submit` of sandbox.Pool; used as it is where given, else a pool of settings.workers.
+
+  Returns:
+    steps, attempts, best_value, best_score, initial_score, outcomes, best_program, curve, ...: see Report.results.
+
+  Raises:
+    ConfigError: unknown task, another run's folder, a seed program that is not valid, no server, or a step that failed
+      again and again for reasons outside its program. What was stored before is kept.
+  """
+  workdir = pathlib.Path(workdir)
+  try:
+    task = core.load(settings.task)
+  except core.UnknownTask as error:
+    raise ConfigError(str(error)) from error
+  with contextlib.ExitStack() as stack:
+    if proposer is None:
+      proposer = make.proposer(settings)
+      stack.callback(getattr(proposer, "close", lambda: None))
+    run, secret = identify(settings, proposer.name, evaluate_pool is None)
+    store = stack.enter_context(_open_store(settings, task, workdir, run, secret, proposer.name))
+    result = report.Report(task, workdir)
+    stack.callback(result.close)
+    pool = evaluate_pool or stack.enter_context(sandbox.Pool(settings.workers, settings.sandbox))
+    search = _Search(settings, task, store, pool, proposer, run, result, progress)
+    stack.callback(search.close)
+    search.run()
+    return result.results(store.count())
+
+
+def _open_store(settings: SearchSettings, task: Task, workdir: pathlib.Path, run: str, secret: str,
+                proposer: str) -> store_lib.Store:
+  """Opens or makes DIR/attempts.db; a store of another run, key or task version is refused."""
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise ConfigError(f"The work directory {workdir} cannot be used: {error}.") from error
+  config = to_dict(settings)
+  config["sandbox"]["secret"] = ""
+  info = {"run": run, "config": config, "seed": settings.seed, "secret": secret, "task_version": task.version,
+          "proposer": proposer, "versions": {"python": platform.python_version(), "numpy": np.__version__}}
+  store = store_lib.Store(workdir / store_lib.FILE_NAME, run_info=info)
+  have = store.info()
+  for name, meaning in (("secret", "another key of hidden seeds"), ("task_version", f"another version of {task.name}"),
+                        ("proposer", "another proposer"), ("run", "another configuration")):
+    if have.get(name) != info[name]:
+      store.close()
+      raise ConfigError(f"{store.path} holds a run with {meaning} ({name} {have.get(name)!r}, now {info[name]!r}): use "
+                        "another --workdir.")
+  return store
+
+
+class _Search:
+  """The state of one run. Everything but `_propose` runs on the caller's thread."""
+
+  def __init__(self, settings: SearchSettings, task: Task, store: store_lib.Store, pool: Any, proposer: Proposer,
+               run: str, result: report.Report, progress: Progress):
+    self._settings, self._task, self._store, self._pool = settings, task, store, pool
+    self._proposer, self._run_id, self._report, self._progress = proposer, run, result, progress
+    self._archive = archives.make(settings.archive)
+    self._count_tokens = prompts.counter(settings.prompt.tokenizer)
+    self._batches: dict[int, list[_Step]] = {}
+    self._seen: dict[int, int] = {}      # key of a program -> the step that evaluated it
+    self._pending: dict[int, int] = {}   # the same for evaluations under way
+    self._events: queue.SimpleQueue = queue.SimpleQueue()
+    self._jobs: queue.SimpleQueue = queue.SimpleQueue()
+    self._timers: list[tuple[float, int, Callable[[], None]]] = []
+    self._ticket = itertools.count()
+    self._threads: list[threading.Thread] = []
+    self._last = settings.steps // settings.batch
+    self._stored = store.last_batch()
+    self._retries = store.retries()
+    self._construction = functools.lru_cache(maxsize=PREVIOUS_CACHE)(store.construction)
+
+  def run(self) -> None:
+    """Replays what is stored, then goes on."""
+    self._replay()
+    if self._stored < 0:
+      self._start_seed()
+    admitted = max(self._stored, -1)
+    while admitted < self._last:
+      self._next_event()()
+      while (batch := self._batches.get(admitted + 1)) and all(step.done for step in batch):
+        self._admit(self._batches.pop(admitted + 1))
+        admitted += 1
+        self._open_after(admitted)
+    self._check_seed()
+    self._progress(self._report.steps, self._settings.steps, text=self._report.text(), force=True)
+
+  def close(self) -> None:
+    """Lets the proposer's threads end; one that waits for a server does not hold up the process."""
+    with contextlib.suppress(queue.Empty):
+      while True:
+        self._jobs.get_nowait()
+    for _ in self._threads:
+      self._jobs.put(None)
+
+  # The clock.
+
+  def _replay(self) -> None:
+    """Folds the stored attempts; opens the batches that were chosen from states passed on the way."""
+    batch = 0
+    for attempt in self._store.read():
+      if attempt.outcome is not Outcome.INFRA and attempt.batch > batch:
+        self._open_after(batch)
+        batch = attempt.batch
+      if attempt.program is not None and attempt.outcome not in (Outcome.INFRA, Outcome.DUPLICATE):
+        start = functools.partial(self._store.construction_of, attempt.parent)
+        self._seen[self._key(attempt.program, start)] = attempt.step
+      self._fold(attempt, live=False)
+    if self._stored >= 0:
+      self._check_seed()
+      self._open_after(batch)
+      self._progress.say(f"going on after step {self._report.steps}: {self._report.text()}")
+
+  def _open_after(self, admitted: int) -> None:
+    """Opens the batches that see batches <= admitted and no later one: see the module and SearchSettings."""
+    if admitted == 0:
+      self._check_seed()
+    for number in range(1, self._settings.lag + 1) if admitted == 0 else (admitted + self._settings.lag,):
+      if self._stored < number <= self._last:
+        self._open(number)
+
+  def _open(self, number: int) -> None:
+    """Chooses the parents of a batch and asks for its replies."""
+    settings = self._settings
+    size, groups = settings.group_size, settings.batch // settings.group_size
+    choices = self._archive.choose(keys.fold(settings.seed, "batch", number), number - 1, groups)
+    batch = []
+    for index in range(settings.batch):
+      step = (number - 1) * settings.batch + index + 1
+      share = keys.Draw(settings.seed, "edit", step).uniform()
+      edit = "rewrite" if share < settings.prompt.rewrite_share else "diff"
+      made = _Step(step, number, index // size, index % size, edit, keys.fold(settings.seed, "reply", step),
+                   self._archive.digest, choices[index // size], retry=self._retries.get(step, 0))
+      same = batch[-1] if batch and batch[-1].group == made.group and batch[-1].edit == edit else None
+      self._show(made, same)
+      batch.append(made)
+    self._batches[number] = batch
+    self._ask([step for step in batch if not step.done])
+
+  def _show(self, step: _Step, same: _Step | None) -> None:
+    """Builds the prompt, or takes that of a reply to the same parent."""
+    if same is not None:
+      step.built, step.outcome, step.message = same.built, same.outcome, same.message
+      return
+    profile, budget = self._settings.prompt.profile, self._settings.prompt.budget
+    try:
+      step.built = prompts.compose(self._task, step.choice, profile, step.edit, self._count_tokens, budget)
+    except prompts.TooLong as error:
+      step.outcome, step.message = Outcome.TOO_LONG, str(error)
+
+  # Replies.
+
+  def _ask(self, steps: Sequence[_Step]) -> None:
+    if not steps:
+      self._events.put(lambda: None)
+      return
+    wanted = min(self._settings.lag, getattr(self._proposer, "concurrency", 1))
+    if not wanted:
+      self._answer(steps)
+      return
+    if len(self._threads) < wanted:
+      # A daemon: a server that does not answer must not keep a stopped search from ending.
+      thread = threading.Thread(target=self._propose, name="proposer", daemon=True)
+      self._threads.append(thread)
+      thread.start()
+    self._jobs.put(steps)
+
+  def _propose(self) -> None:
+    """On a thread of its own: batch in, replies out."""
+    while (steps := self._jobs.get()) is not None:
+      try:
+        self._answer(steps)
+      except BaseException as error:
+        self._events.put(functools.partial(_raise, error))
+
+  def _answer(self, steps: Sequence[_Step]) -> None:
+    requests = [Request(step.built.prompt, step.seed, step.edit, self._settings.sampling) for step in steps]
+    start = time.monotonic()
+    try:
+      responses = self._proposer.propose(requests)
+      seconds = (time.monotonic() - start) / len(steps)
+      self._events.put(functools.partial(self._replied, steps, responses, seconds))
+    except ProposerError as error:
+      self._events.put(functools.partial(self._failed, steps, str(error), self._ask))
+
+  def _replied(self, steps: Sequence[_Step], responses: Sequence[Response], seconds: float) -> None:
+    aborted = [step for step, response in zip(steps, responses, strict=True) if response.finish == "abort"]
+    for step, response in zip(steps, responses, strict=True):
+      if response.finish != "abort":
+        step.response, step.propose_seconds = response, seconds
+        self._apply(step)
+    if aborted:
+      self._failed(aborted, "The server aborted the reply.", self._ask)
+
+  def _apply(self, step: _Step) -> None:
+    """From reply to child; a child that is new is evaluated."""
+    parent, response = step.choice.parent, step.response
+    edited = edits.apply(parent.program.source, response.text, step.edit, self._task.language, finish=response.finish,
+                         max_chars=self._settings.max_program_chars)
+    if edited.outcome is not None:
+      step.outcome, step.message = edited.outcome, edited.message
+      return
+    step.program = Program(edited.source, self._task.language)
+    step.key = self._key(step.program, parent.construction)
+    if step.key in self._seen or self._pending.get(step.key, step.step) < step.step:
+      step.outcome = Outcome.DUPLICATE  # an earlier step has this program; `_admit` says which
+      return
+    self._pending[step.key] = min(step.step, self._pending.get(step.key, step.step))
+    self._evaluate([step])
+
+  def _key(self, program: Program, start: str | None | Callable[[], str | None]) -> int:
+    """Equal for programs that must give the same result.
+
+    The parent's construction counts where the program can read it: by the convention of the tasks it is the argument
+    `previous`, so that one mention is the signature and two are a use.
+    """
+    if not self._settings.previous or program.source.count("previous") < 2:
+      return keys.fold(program.hash, "")
+    return keys.fold(program.hash, (start() if callable(start) else start) or "")
+
+  # Evaluations.
+
+  def _start_seed(self) -> None:
+    seed = _Step(0, 0, 0, 0, "seed", 0, program=self._task.seed_program, retry=self._retries.get(0, 0))
+    seed.key = self._key(seed.program, None)
+    self._batches[0] = [seed]
+    self._evaluate([seed])
+
+  def _evaluate(self, steps: Sequence[_Step]) -> None:
+    for step in steps:
+      start = step.choice.parent.construction if step.choice and self._settings.previous else None
+      future = self._pool.submit(self._task.name, step.program, fidelity=self._settings.fidelity,
+                                 previous=None if start is None else self._construction(start))
+      future.add_done_callback(lambda done, step=step: self._events.put(lambda: self._evaluated(step, done)))
+
+  def _evaluated(self, step: _Step, future: Any) -> None:
+    evaluation = future.result()
+    if evaluation.outcome is Outcome.INFRA:
+      self._failed([step], evaluation.message, self._evaluate)
+    else:
+      step.evaluation = evaluation
+
+  # Failures of machine and server.
+
+  def _failed(self, steps: Sequence[_Step], message: str, again: Callable[[Sequence[_Step]], None]) -> None:
+    """Records an infra failure of each step and tries again later; stops the run when it was one too many."""
+    self._store.append([self._attempt(step, Outcome.INFRA, message) for step in steps])
+    for step in steps:
+      self._report.add(self._attempt(step, Outcome.INFRA, message))
+      step.retry += 1
+      step.failures += 1
+    worst = max(step.failures for step in steps)
+    if worst > self._settings.retries:
+      raise ConfigError(f"Step {steps[0].step} failed {worst} times for reasons outside its program: {message} "
+                        "Everything before is stored; the same command continues.")
+    wait = BACKOFF * 2 ** (worst - 1)
+    self._progress.say(f"step {steps[0].step}: {message} Trying again in {wait:g} s.")
+    heapq.heappush(self._timers, (time.monotonic() + wait, next(self._ticket), functools.partial(again, steps)))
+
+  def _next_event(self) -> Callable[[], None]:
+    """What happened next: a reply, an evaluation, or a retry that is due."""
+    while True:
+      wait = None
+      if self._timers:
+        wait = self._timers[0][0] - time.monotonic()
+        if wait <= 0:
+          return heapq.heappop(self._timers)[2]
+      try:
+        return self._events.get(timeout=wait)
+      except queue.Empty:
+        continue
+
+  # Admission.
+
+  def _admit(self, batch: Sequence[_Step]) -> None:
+    """Stores a whole batch, then counts it."""
+    constructions: dict[str, np.ndarray] = {}
+    attempts, fresh = [], {}
+    for step in batch:
+      earlier = None
+      if step.program is not None:
+        earlier = self._seen.get(step.key, fresh.get(step.key))
+        fresh.setdefault(step.key, step.step)
+      attempts.append(self._finished(step, earlier, constructions))
+    self._store.append(attempts, constructions)
+    for step, attempt in zip(batch, attempts, strict=True):
+      if attempt.program is not None:
+        self._seen.setdefault(step.key, step.step)
+      if self._pending.get(step.key) == step.step:
+        del self._pending[step.key]
+      self._fold(attempt)
+    done = self._report.steps
+    self._progress(done, self._settings.steps, text=self._report.text())
+
+  def _finished(self, step: _Step, earlier: int | None, constructions: dict[str, np.ndarray]) -> Attempt:
+    """The attempt of a step that is done; `earlier` is the step that had the same program, if any."""
+    if earlier is not None:
+      return self._attempt(step, Outcome.DUPLICATE, f"This program was tried before, at step {earlier}.")
+    if step.evaluation is None:
+      return self._attempt(step, step.outcome, step.message)
+    result = step.evaluation
+    texts = {**result.artifacts, **({"stdout": result.stdout} if result.stdout.strip() else {})}
+    fields = {
+        "value": result.value if result.ok else None, "score": result.score if result.ok else 0.0,
+        "metrics": dict(result.metrics), "artifacts": {name: _steady(text) for name, text in texts.items()},
+        "cpu_seconds": result.cpu_seconds, "wall_seconds": result.wall_seconds, "peak_memory_mb": result.peak_memory_mb}
+    if result.ok:
+      try:
+        fields["features"] = self._archive.features(step.program, result.metrics, result.score)
+      except KeyError as error:
+        raise ConfigError(f"archive.features names {error}, which {self._task.name} does not give: expected "
+                          f"complexity, diversity, score or one of {sorted(result.metrics)}.") from error
+      fields["construction"] = self._keep(result.construction, constructions, fields["artifacts"])
+    return self._attempt(step, result.outcome, _steady(result.message), **fields)
+
+  def _keep(self, array: np.ndarray | None, constructions: dict[str, np.ndarray],
+            artifacts: dict[str, str]) -> str | None:
+    """Hash of a construction that is stored with the batch."""
+    if array is None or not self._settings.previous:
+      return None
+    if array.nbytes > store_lib.CONSTRUCTION_LIMIT:
+      artifacts["construction"] = f"not kept: {array.nbytes} bytes, the limit is {store_lib.CONSTRUCTION_LIMIT}"
+      return None
+    key = store_lib.construction_hash(array)
+    constructions[key] = array
+    return key
+
+  def _attempt(self, step: _Step, outcome: Outcome, message: str, **fields: Any) -> Attempt:
+    parent = step.choice.parent if step.choice else None
+    sampling = dataclasses.asdict(self._settings.sampling) if parent and self._settings.proposer == "llm" else {}
+    return Attempt(
+        run=self._run_id, step=step.step, batch=step.batch, group=step.group, member=step.member, task=self._task.name,
+        family=self._task.family, task_version=self._task.version, outcome=outcome, retry=step.retry,
+        parent=parent.step if parent else None, parent_hash=parent.program.hash if parent else "",
+        inspirations=step.built.shown if step.built else (), island=step.choice.island if step.choice else 0,
+        generation=parent.generation + 1 if parent else 0, archive_digest=step.digest,
+        prompt=step.built.prompt if step.built else core.Prompt("", ""), response=step.response,
+        proposer=self._proposer.name if parent else "", sampling=sampling, seed=step.seed, edit=step.edit,
+        message=message, program=step.program, propose_seconds=step.propose_seconds, **fields)
+
+  def _fold(self, attempt: Attempt, live: bool = True) -> None:
+    """Counts a stored attempt: into the archive, the known programs, and the report."""
+    self._archive.add(attempt)
+    self._report.add(attempt, live)
+
+  def _check_seed(self) -> None:
+    seed = self._report.initial
+    if seed is not None and not seed.ok:
+      raise ConfigError(f"The seed program of {self._task.name} is {seed.outcome}: {seed.message or 'no message'}")
+
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+
+
+def _steady(text: str) -> str:
+  """A program's text, capped and without memory addresses, which no run repeats."""
+  return _ADDRESS.sub("0x...", text[:TEXT_CHARS])
+
+
+def _raise(error: BaseException) -> None:
+  raise error

@@ -1,0 +1,60 @@
+"""Who answers a prompt: a language model behind a server or in this process, or a script that needs none."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
+
+from eft_jax.core import Prompt, Response
+from eft_jax.core.settings import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+  """What a model is asked for.
+
+  Attributes:
+    temperature: 0 is greedy.
+    top_p: of nucleus sampling.
+    max_new_tokens: of one reply; a longer one is cut.
+  """
+
+  temperature: float = 0.7
+  top_p: float = 0.95
+  max_new_tokens: int = 256
+
+  def __post_init__(self):
+    if self.temperature < 0:
+      raise ConfigError(f"sampling.temperature is {self.temperature}, expected at least 0.")
+    if not 0 < self.top_p <= 1:
+      raise ConfigError(f"sampling.top_p is {self.top_p}, expected a share above 0 and at most 1.")
+    if self.max_new_tokens < 1:
+      raise ConfigError(f"sampling.max_new_tokens is {self.max_new_tokens}, expected at least 1.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+  """One reply that is wanted; `edit` is 'diff' or 'rewrite', `seed` has 63 bits and is this reply's alone."""
+
+  prompt: Prompt
+  seed: int
+  edit: str
+  sampling: Sampling = Sampling()
+
+
+class ProposerError(Exception):
+  """The proposer cannot answer now (server gone); one clear line. The steps concerned are `infra` and tried again."""
+
+
+class Proposer(Protocol):
+  """Answers prompts. `name` is stored with every attempt.
+
+  `propose` gets all members of one batch and answers in their order. It is called from one thread of its own, or from
+  up to `concurrency` of them where the object has that attribute; 0 is for one so fast that it needs none. Raises
+  ProposerError.
+  """
+
+  name: str
+
+  def propose(self, requests: Sequence[Request]) -> list[Response]: ...

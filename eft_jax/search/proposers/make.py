@@ -1,0 +1,56 @@
+"""The proposer that a configuration names. Only a language model in this process imports jax."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING
+
+from eft_jax.core.settings import ConfigError
+from eft_jax.search.proposers import Proposer, llm, scripted
+
+if TYPE_CHECKING:
+  from eft_jax.search.settings import SearchSettings
+
+
+def proposer(settings: SearchSettings) -> Proposer:
+  """Makes it, ready to answer.
+
+  Raises:
+    ConfigError: no server at the URL, no such model, or a prompt and reply that cannot fit the engine.
+  """
+  if settings.proposer == "scripted":
+    return scripted.Scripted()
+  server = settings.server
+  if server.transport == "openai":
+    made = llm.OpenAI(server.url, server.model, timeout=server.timeout, key=llm.api_key(server.api_key_env),
+                      concurrency=settings.lag)
+    made.check()
+    return made
+  return _remote(settings) if server.url else _embedded(settings)
+
+
+def _name(model: str) -> str:
+  return f"sglang:{pathlib.Path(model).name}"
+
+
+def _remote(settings: SearchSettings) -> llm.LLM:
+  from eft_jax import serve, text
+  server = settings.server
+  tokenizer = text.Tokenizer.load(server.model)
+  client = serve.Client(server.url, timeout=server.timeout)
+  if not client.health():
+    client.close()
+    raise ConfigError(f"No healthy server at {server.url}: start one with `python launch/serve.py`, change "
+                      "--config.server.url, or leave it empty for the engine in this process.")
+  return llm.LLM(client, tokenizer, _name(server.model), settings.lag, client.close)
+
+
+def _embedded(settings: SearchSettings) -> llm.LLM:
+  server = settings.server
+  if settings.sampling.max_new_tokens >= server.max_length:
+    raise ConfigError(f"sampling.max_new_tokens is {settings.sampling.max_new_tokens}, which leaves no room for a "
+                      f"prompt in server.max_length = {server.max_length}.")
+  from eft_jax import serve
+  from eft_jax.serve.settings import ServeSettings, load_engine
+  engine = load_engine(ServeSettings(model=server.model, slots=server.slots, max_length=server.max_length))
+  return llm.LLM(serve.Embedded(engine, server.model), engine.tokenizer, _name(server.model), 1, engine.close)

@@ -1,0 +1,130 @@
+"""Settings of a search run, and the run's identity."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any, Literal
+
+from eft_jax.core.settings import ConfigError, changeable
+from eft_jax.sandbox import SandboxSettings, secret_id
+from eft_jax.search.archives import ArchiveSettings
+from eft_jax.search.prompts import PromptSettings
+from eft_jax.search.proposers import Sampling
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerSettings:
+  """Where the language model answers; for proposer='llm' alone.
+
+  Attributes:
+    url: of a server, for example http://127.0.0.1:30000; '' runs the engine in this process.
+    transport: 'sglang' (token ids; SGLang or launch/serve.py) or 'openai' (text; any chat endpoint, url with its /v1).
+    model: name, GGUF file or folder: the weights of the engine in this process and the tokenizer of 'sglang'; for
+      'openai' the model name that the endpoint knows.
+    slots, max_length: of the engine in this process: sequences at a time, tokens of prompt and reply together.
+    timeout: seconds until a reply must be complete.
+    api_key_env: environment variable that holds the endpoint's key; '' sends none.
+  """
+
+  url: str = changeable("")
+  transport: Literal["sglang", "openai"] = "sglang"
+  model: str = "smollm2_135m"
+  slots: int = 8
+  max_length: int = 1024
+  timeout: float = changeable(600.0)
+  api_key_env: str = changeable("")
+
+  def __post_init__(self):
+    if self.url and not self.url.startswith(("http://", "https://")):
+      raise ConfigError(f"server.url is {self.url!r}, expected for example http://127.0.0.1:30000, or '' for the "
+                        "engine in this process.")
+    if self.transport == "openai" and not self.url:
+      raise ConfigError("server.transport='openai' needs server.url, for example https://host/v1.")
+    if self.api_key_env and self.transport != "openai":
+      raise ConfigError("server.api_key_env has an effect only with server.transport='openai'.")
+    for name in ("slots", "max_length", "timeout"):
+      if not getattr(self, name) > 0:
+        raise ConfigError(f"server.{name} is {getattr(self, name)}, expected a number above 0.")
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchSettings:
+  """One search on one task.
+
+  Steps are numbered from 1, step 0 evaluates the seed program. They come in batches of `batch`; those of batch b see
+  the attempts of batches < b + 1 - lag, so `lag` batches are under way at a time, and what a step sees does not depend
+  on who finishes first: the same seed, batch and lag give the same trace for any number of workers.
+
+  Attributes:
+    task: name of a task; `launch/tasks.py --action=list` shows all.
+    seed: of every choice of the run.
+    steps: how many; a multiple of batch. May be raised to go on with a finished run.
+    batch, group_size, lag: replies per batch, replies per parent within a batch, batches under way.
+    workers: processes that evaluate.
+    proposer: 'scripted' (no model) or 'llm'.
+    fidelity: 'search' or 'full' evaluation.
+    previous: hand the parent's construction to the child, where the task passes it on.
+    max_program_chars: a longer child is `too_long`.
+    retries: how often a step that failed for reasons outside the program is tried again before the run stops.
+  """
+
+  task: str = "thomson_energy_12"
+  seed: int = 0
+  steps: int = changeable(2000)
+  batch: int = 1
+  group_size: int = 1
+  lag: int = 4
+  workers: int = changeable(2)
+  proposer: Literal["scripted", "llm"] = "scripted"
+  fidelity: Literal["search", "full"] = "search"
+  previous: bool = True
+  max_program_chars: int = 20000
+  retries: int = changeable(4)
+  prompt: PromptSettings = PromptSettings()
+  archive: ArchiveSettings = ArchiveSettings()
+  sampling: Sampling = Sampling()
+  server: ServerSettings = ServerSettings()
+  sandbox: SandboxSettings = SandboxSettings()
+
+  def __post_init__(self):
+    for name in ("batch", "group_size", "lag", "workers", "max_program_chars"):
+      if getattr(self, name) < 1:
+        raise ConfigError(f"config.{name} is {getattr(self, name)}, expected at least 1.")
+    for name in ("steps", "retries"):
+      if getattr(self, name) < 0:
+        raise ConfigError(f"config.{name} is {getattr(self, name)}, expected at least 0.")
+    if self.batch % self.group_size:
+      raise ConfigError(f"config.batch is {self.batch}, expected a multiple of config.group_size = {self.group_size}.")
+    if self.steps % self.batch:
+      raise ConfigError(f"config.steps is {self.steps}, expected a multiple of config.batch = {self.batch}.")
+    if self.proposer == "scripted":
+      for name, default in (("sampling", Sampling()), ("server", ServerSettings())):
+        if getattr(self, name) != default:
+          raise ConfigError(f"config.{name} has no effect with config.proposer='scripted': leave it as it is.")
+
+
+def fixed(settings: Any) -> dict[str, Any]:
+  """The settings that a resumed run may not change, nested, as JSON values."""
+  values = {}
+  for field in dataclasses.fields(settings):
+    if not field.metadata.get("changeable"):
+      value = getattr(settings, field.name)
+      values[field.name] = fixed(value) if dataclasses.is_dataclass(value) else value
+  return json.loads(json.dumps(values))
+
+
+def run_id(settings: SearchSettings, proposer: str, secret: str) -> str:
+  """12 hex digits: the same configuration with the same key of hidden seeds is the same run, on any machine."""
+  values = fixed(settings)
+  values["sandbox"].pop("secret", None)
+  values["sandbox"].pop("allow_weak", None)
+  text = json.dumps([values, proposer, secret], sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def identify(settings: SearchSettings, proposer: str, own_pool: bool) -> tuple[str, str]:
+  """(run id, id of the hidden seeds' key). A pool that the caller brings has its own key, which is not asked for."""
+  secret = secret_id(settings.sandbox) if own_pool else ""
+  return run_id(settings, proposer, secret), secret
