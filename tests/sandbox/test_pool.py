@@ -2,7 +2,10 @@
 
 import concurrent.futures
 import os
+import pathlib
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -12,6 +15,7 @@ from eft_jax import core, sandbox
 from eft_jax.core import Outcome, Program
 from eft_jax.core.settings import ConfigError
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 ONES = Program("def solve(n):\n  return [1.0] * n\n")
 
 
@@ -98,6 +102,43 @@ def test_closing_ends_everything_at_once(tasks_root):
     waiting.result(0)
   with pytest.raises(RuntimeError, match="closed"):
     pool.submit("toy_4", ONES)
+
+
+def test_everything_ends_with_the_process_that_made_the_pool(tasks_root):
+  source = (
+      "import pathlib, sys, time; sys.path.insert(0, sys.argv[1])\n"
+      "from eft_jax import sandbox; from eft_jax.core import Program\n"
+      "pool = sandbox.Pool(2, sandbox.SandboxSettings(secret='00' * 16), sys.argv[2])\n"
+      "pool.submit('toy_4', Program('def solve(n):\\n  return \"evaluation hangs\"'))\n"
+      "pool.submit('toy_4', Program('while True: pass'))\n"
+      "time.sleep(0.2)\n"
+      "print(*[lane._process.pid for lane in pool._lanes], flush=True)\n"
+      "time.sleep(60)\n")
+  command = [sys.executable, "-c", source, str(ROOT), str(tasks_root)]
+  parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+  workers = [int(word) for word in parent.stdout.readline().split()]
+  found = [pid for worker in workers for pid in [worker, *below(worker)]]
+  assert len(found) >= 6
+  parent.kill()
+  parent.wait()
+  deadline = time.monotonic() + 3
+  while any(map(running, found)) and time.monotonic() < deadline:
+    time.sleep(0.02)
+  assert not any(map(running, found))
+
+
+def below(pid: int) -> list[int]:
+  """All processes that descend from one."""
+  children = [int(child) for path in pathlib.Path(f"/proc/{pid}/task").glob("*/children")
+              for child in path.read_text().split()]
+  return children + [pid for child in children for pid in below(child)]
+
+
+def running(pid: int) -> bool:
+  try:
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+  except OSError:
+    return False
 
 
 @pytest.mark.parametrize("bad", [dict(secret="xyz"), dict(secret="00"), dict(limits_scale=0.0), dict(tmp_mb=-1),
