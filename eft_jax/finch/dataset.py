@@ -5,7 +5,9 @@ array_record only: TFDS 4.9.10 loses rows in its parquet writer without an error
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -68,7 +70,8 @@ def write(rows: Mapping[str, Callable[[], Iterable[schema.Row]]], path: pathlib.
   try:
     builder = _builder_class()(rows, data_dir=str(temporary), file_format="array_record")
     config = tfds.download.DownloadConfig(try_download_gcs=False, compute_stats=tfds.download.ComputeStatsMode.SKIP)
-    builder.download_and_prepare(download_config=config, download_dir=str(temporary / "downloads"))
+    with contextlib.redirect_stdout(io.StringIO()):  # announces a download that there is none of
+      builder.download_and_prepare(download_config=config, download_dir=str(temporary / "downloads"))
     made = pathlib.Path(builder.data_dir)
     splits = {name: split.num_examples for name, split in builder.info.splits.items()}
     files = {file.name: {"bytes": file.stat().st_size, "sha256": _digest(file)} for file in sorted(made.iterdir())}

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eft_jax.core import Prompt, Response
+from eft_jax.text import render
 
 LABELS = ("improved", "no_change", "regressed")
 
@@ -119,14 +120,10 @@ _HINTS = typing.get_type_hints(Row)
 _NULLABLE_NUMBERS = tuple(name for name in FIELDS if _HINTS[name] == float | None)
 
 
-def assistant_text(reasoning: str | None, response: str) -> str:
-  """The assistant's message as the public trajectories write it; no tags where there is no reasoning."""
-  return f"<think>\n{reasoning}\n</think>\n{response}" if reasoning else response
-
-
 def trajectory(system: str, user: str, reasoning: str | None, response: str) -> tuple[Message, ...]:
-  """The three messages of a single-turn transition."""
-  return (Message("system", system), Message("user", user), Message("assistant", assistant_text(reasoning, response)))
+  """The three messages of a single-turn transition; the assistant's holds the reasoning in think tags."""
+  reply = render.reply_text(Response(response, reasoning or ""))
+  return Message("system", system), Message("user", user), Message("assistant", reply)
 
 
 def features():

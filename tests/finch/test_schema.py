@@ -67,8 +67,9 @@ def test_a_label_outside_the_list_is_refused():
 
 
 def test_reasoning_is_rendered_in_think_tags_only_where_there_is_some():
-  assert schema.assistant_text("why", "how") == "<think>\nwhy\n</think>\nhow"
-  assert schema.assistant_text(None, "how") == schema.assistant_text("", "how") == "how"
+  reply = lambda reasoning: schema.trajectory("s", "u", reasoning, "how")[2]
+  assert reply("why") == schema.Message("assistant", "<think>\nwhy\n</think>\nhow")
+  assert reply(None) == reply("") == schema.Message("assistant", "how")
 
 
 def test_infinite_values_survive_as_json_text():

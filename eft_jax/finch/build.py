@@ -1,0 +1,103 @@
+"""The build_dataset stage: attempts below a folder -> selected rows -> a data set; what is left out is counted."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from eft_jax import store, text
+from eft_jax.core import Attempt, Prompt, Response, load_all
+from eft_jax.core.settings import ConfigError, to_dict
+from eft_jax.finch import dataset, schema, selection, transitions
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildSettings:
+  """Settings of launch/build_dataset.py.
+
+  Attributes:
+    source: a folder with attempts.db files anywhere below it, or one such file.
+    tokenizer: what counts tokens: a name or path for text.Tokenizer.load, or 'bytes'.
+    filters: what becomes a row.
+  """
+
+  source: str = ""
+  tokenizer: str = "smollm2_135m"
+  filters: selection.FilterSettings = selection.FilterSettings()
+
+
+class TokenCounter:
+  """Counts the tokens of rows with one tokenizer; a system prompt, which repeats, is counted once.
+
+  `total` is exact; it is the length of what the trainer sees.
+  """
+
+  def __init__(self, name: str):
+    self.name = name
+    self._tokenizer = text.Tokenizer.bytes() if name == "bytes" else text.Tokenizer.load(name)
+    self._count_system = functools.lru_cache(4096)(self._count)
+
+  def _count(self, words: str) -> int:
+    return len(self._tokenizer.encode(words)) if words else 0
+
+  def __call__(self, prompt: Prompt, response: Response) -> transitions.Lengths:
+    tokens, _ = text.render.example(self._tokenizer, prompt, response)
+    return transitions.Lengths(self._count_system(prompt.system), self._count(prompt.user),
+                               self._count(response.reasoning), self._count(response.text), len(tokens))
+
+
+def read_all(source: str) -> Iterator[Attempt]:
+  """All attempts below a folder, run by run and step by step. Raises ConfigError on a damaged file."""
+  for opened in store.open_all(source):
+    yield from opened.read()
+
+
+def run_build(settings: BuildSettings, workdir: pathlib.Path, progress: Callable[..., None]) -> dict[str, Any]:
+  """Builds workdir/dataset; a data set that stands there is replaced only when the new one is complete.
+
+  Returns:
+    The report's counts, with the path and size of the data set.
+
+  Raises:
+    ConfigError: no source, a damaged source, a held-out family, or no rows left for training.
+  """
+  if not settings.source:
+    raise ConfigError("config.source is empty: give a folder with attempts.db files, or one such file.")
+  total = sum(opened.count() for opened in store.open_all(settings.source))
+  chosen = selection.select(lambda: read_all(settings.source), load_all(), settings.filters,
+                            TokenCounter(settings.tokenizer), lambda count: progress(count, total, "attempt"))
+  report = chosen.report.to_dict()
+  print(table(report), flush=True)
+  if not report["splits"].get("train"):
+    raise ConfigError(f"No row of {report['attempts']} attempts in {settings.source} is left for training "
+                      f"(dropped: {report['dropped']}, validation: {report['splits'].get('validation', 0)}). "
+                      "Search more, or loosen config.filters.")
+  path = workdir / "dataset"
+  written = iter(range(1, report["rows"] + 1))
+
+  def rows(split: str) -> Iterable[schema.Row]:
+    for row in chosen.rows(split):
+      progress(next(written), report["rows"], "row")
+      yield row
+
+  dataset.write({split: functools.partial(rows, split) for split in report["splits"]}, path,
+                {"settings": to_dict(settings), "report": report})
+  size = sum(file.stat().st_size for file in path.iterdir())
+  print(f"{report['rows']} rows, {size / 1e6:.2f} MB: {path}", flush=True)
+  return {**report, "dataset": str(path), "bytes": size}
+
+
+def table(report: dict[str, Any]) -> str:
+  """The counts as text: what was dropped and why, then rows per task and label."""
+  lines = ["{attempts} attempts of {runs} runs -> {rows} rows, {tokens} tokens".format(**report)]
+  lines += [f"  {'dropped: ' + name:<34}{count:>8}" for name, count in report["dropped"].items()]
+  lines += [f"  {'kept: ' + name:<34}{count:>8}" for name, count in report["splits"].items()]
+  lines.append(f"  {'of these self-repairs':<34}{report['self_repairs']:>8}")
+  lines.append(f"  {'task':<34}" + "".join(f"{label:>12}" for label in schema.LABELS))
+  lines += [f"  {task:<34}" + "".join(f"{counts[label]:>12}" for label in schema.LABELS)
+            for task, counts in report["tasks"].items()]
+  lines.append(f"  {'all':<34}" + "".join(f"{report['labels'][label]:>12}" for label in schema.LABELS))
+  return "\n".join(lines)
