@@ -15,7 +15,8 @@ class Tiny:
   """A tiny model with the byte tokenizer, and the slow reference that the engine must agree with."""
 
   def __init__(self, seed=0):
-    self.config = models.tiny(models.PRESETS["smollm2_135m"])
+    # 48: transformers wants a multiple of the 6 heads.
+    self.config = models.tiny(models.PRESETS["smollm2_135m"], model_dim=48)
     self.params = jax.tree.map(lambda x: x * 1.5, models.init(self.config, jax.random.key(seed)))
     self.tokenizer = text.Tokenizer.bytes()
     self._logits = jax.jit(self._forward)
