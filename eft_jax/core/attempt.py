@@ -124,8 +124,15 @@ TIMES = ("cpu_seconds", "wall_seconds", "peak_memory_mb", "propose_seconds")
 
 def to_json(attempt: Attempt, times: bool = True) -> str:
   """One line of JSON with sorted keys; without TIMES where `times` is false."""
-  fields = dataclasses.asdict(attempt)
+  # Not dataclasses.asdict: its deep copies cost more than all else that a search step does to be stored.
+  fields = dict(vars(attempt))
   fields["outcome"] = attempt.outcome.value
+  fields["prompt"] = vars(attempt.prompt)
+  fields["response"] = vars(attempt.response)
+  for name in ("sampling", "metrics", "features", "artifacts"):
+    fields[name] = dict(fields[name])
+  if attempt.program is not None:
+    fields["program"] = {"source": attempt.program.source, "language": attempt.program.language}
   if not times:
     for name in TIMES:
       del fields[name]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import difflib
+import functools
 import re
 import warnings
 
@@ -68,8 +69,8 @@ def apply(parent_source: str, response_text: str, edit: str, language: str, *, f
     source = "\n".join(child)
     if max_chars is not None and len(source) > max_chars:
       raise _Failure(Outcome.TOO_LONG, f"The new program has {len(source)} characters, the limit is {max_chars}.")
-    if language == "python":
-      _parse(source)
+    if language == "python" and (problem := _syntax(source)):
+      raise _Failure(Outcome.SYNTAX, problem)
   except _Failure as failure:
     return Edited(failure.outcome, None, failure.message)
   return Edited(None, source)
@@ -226,7 +227,9 @@ def _rewritten(parent: list[str], reply: list[str], language: str, finish: str |
   return lines + parent[end:]
 
 
-def _parse(source: str) -> None:
+@functools.lru_cache(maxsize=32)  # a scripted child is parsed by its proposer first
+def _syntax(source: str) -> str:
+  """Why a Python program does not parse; '' for one that does."""
   try:
     with warnings.catch_warnings():
       warnings.simplefilter("ignore")
@@ -234,6 +237,7 @@ def _parse(source: str) -> None:
   except SyntaxError as error:
     text = (error.text or "").strip()[:80]
     where = f" (line {error.lineno}: {text})" if text else f" (line {error.lineno})" if error.lineno else ""
-    raise _Failure(Outcome.SYNTAX, f"{type(error).__name__}: {error.msg}{where}.") from error
+    return f"{type(error).__name__}: {error.msg}{where}."
   except (ValueError, RecursionError, MemoryError) as error:  # null bytes, lone surrogates, too deep
-    raise _Failure(Outcome.SYNTAX, f"The program does not parse: {type(error).__name__}: {error}"[:200]) from error
+    return f"The program does not parse: {type(error).__name__}: {error}"[:200]
+  return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+from typing import NamedTuple
 
 _STRING = r"""(?:\b[rbfuRBFU]{1,2})?(?:\"\"\"[\s\S]*?\"\"\"|'''[\s\S]*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
 _COMMON = (
@@ -22,8 +23,7 @@ _CALL = re.compile(r"\s*([A-Za-z_][\w.]*)\(")
 KEYWORDS = frozenset("return if elif else while for in and or not lambda yield print assert is import from".split())
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
   """A piece of the program; `line` counts from 0, `start` and `end` are columns."""
 
   kind: str
