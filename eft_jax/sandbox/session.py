@@ -1,12 +1,10 @@
-"""The door to one candidate: calls under a CPU clock, and a typed outcome for every way in which they can fail."""
+"""The door to one candidate, for each language: calls in, plain data out, a typed outcome for every kind of failure."""
 
 from __future__ import annotations
 
+import abc
 import dataclasses
-import os
-import select
-import signal
-import time
+from collections.abc import MutableMapping
 from typing import Literal
 
 import numpy as np
@@ -14,17 +12,16 @@ import numpy as np
 from eft_jax.core import CandidateError, Limits, Outcome, Program
 from eft_jax.sandbox import fork_server
 from eft_jax.sandbox import settings as settings_lib
+from eft_jax.sandbox.child import ChildProcess, InfraError
 from eft_jax.sandbox.inside import codec
 
-_CPUS = len(os.sched_getaffinity(0))
 # What a candidate may say about itself; everything else is read from the kernel.
 _SAID = {outcome.value: outcome for outcome in
-         (Outcome.CRASH, Outcome.SYNTAX, Outcome.POLICY, Outcome.MEMORY, Outcome.INVALID)}
+         (Outcome.CRASH, Outcome.SYNTAX, Outcome.POLICY, Outcome.MEMORY, Outcome.INVALID, Outcome.COMPILE)}
 _MESSAGE_CHARS = 3000
-
-
-class InfraError(RuntimeError):
-  """The sandbox itself failed, not the candidate."""
+_FORGED = "the program wrote to the channel of its results"
+_COMPILER = Limits(cpu_seconds=30.0, wall_seconds=60.0, memory_mb=3072)
+_KEPT_BINARIES = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +34,8 @@ class Usage:
   stdout: str = ""
 
 
-class CandidateSession:
-  """core.Session over one child of a fork server, from the first call to a fatal failure or `close`.
+class CandidateSession(abc.ABC):
+  """core.Session over children of a fork server, from the first call to a fatal failure or `close`.
 
   Seeds are derived here, in the trusted process; the candidate is told nothing but its arguments.
   """
@@ -47,193 +44,127 @@ class CandidateSession:
                fidelity: Literal["search", "full"], previous: np.ndarray | None):
     self.fidelity, self.previous = fidelity, previous
     self._server, self._program, self._limits, self._key, self._task = server, program, limits, key, task
-    self._child: fork_server.Child | None = None
-    self._failure: CandidateError | None = None
     self._result_bytes = min(int(limits.result_mb * 2**20), codec.MAX_BYTES)
-    self._sequence = 0
-    self._wall = 0.0
-    self._output, self._output_bytes = bytearray(), 0
-    self._report: fork_server.Report | None = None
+    self._child: ChildProcess | None = None
 
   def seeds(self, label: str, count: int) -> list[int]:
     return settings_lib.hidden_seeds(self._key, self._task, label, count)
+
+  @abc.abstractmethod
+  def call(self, entry: str, *args) -> object:
+    """See core.Session."""
+
+  @abc.abstractmethod
+  def close(self) -> Usage:
+    """Ends the candidate with all that it has started. Raises InfraError when the fork server is gone."""
+
+
+class PythonSession(CandidateSession):
+  """One process for the whole session: the module is executed at the first call and keeps its state."""
+
+  _failure: CandidateError | None = None
 
   def call(self, entry: str, *args) -> object:
     if self._failure is not None:
       raise self._failure
     content = codec.encode([entry, *args])  # what does not encode is the task's bug
     if self._child is None:
-      self._begin()
-    start = time.monotonic()
+      order = {"mode": "python", "source": self._program.source, "result_bytes": self._result_bytes}
+      self._child = ChildProcess(self._server, self._limits, order)
     try:
-      reply = self._exchange(content)
-    finally:
-      self._wall += time.monotonic() - start
-    return self._open(reply)
+      return _result(self._child, self._child.exchange(content, self._result_bytes), self._limits)
+    except CandidateError as error:
+      if self._child.report is not None:  # the process has ended; later calls fail in the same way
+        self._failure = error
+      raise
 
   def close(self) -> Usage:
-    """Ends the child with all that it has started. Raises InfraError when the fork server is gone."""
-    self._end()
-    report = self._report or fork_server.Report(0, 0.0, 0.0)
-    text = self._output.decode("utf-8", "replace")
-    if self._output_bytes > len(self._output):
-      text += f"\n... {self._output_bytes - len(self._output)} bytes more"
-    return Usage(report.cpu_seconds, self._wall, report.peak_memory_mb, text)
+    if self._child is None:
+      return Usage()
+    report = self._child.end()
+    return Usage(report.cpu_seconds, self._child.wall_seconds, report.peak_memory_mb, _text([self._child]))
 
-  def _begin(self) -> None:
-    """Takes a child, gives it the program, and waits until it has laid off its rights."""
+
+class NativeSession(CandidateSession):
+  """C++: `call(entry, text)` runs the compiled program once, with the text on its standard input, and returns what it
+  writes to standard output. The entry's name is not used, and nothing lives on between calls.
+  """
+
+  def __init__(self, *arguments, binaries: MutableMapping[str, np.ndarray], **keywords):
+    super().__init__(*arguments, **keywords)
+    self._binaries = binaries
+    self._children: list[ChildProcess] = []
+
+  def call(self, entry: str, *args) -> object:
+    if len(args) != 1 or not isinstance(args[0], str):
+      raise TypeError(f"A C++ program takes one text as standard input, got {[type(a).__name__ for a in args]}.")
+    cpu = self._limits.cpu_seconds - sum(child.report.cpu_seconds for child in self._children)
+    wall = self._limits.wall_seconds - sum(child.wall_seconds for child in self._children)
+    if cpu <= 0 or wall <= 0:
+      raise self._timeout()
+    limits = dataclasses.replace(self._limits, cpu_seconds=cpu, wall_seconds=wall)
+    child = ChildProcess(self._server, limits, {"mode": "binary", "binary": self._compile()})
+    self._children.append(child)
     try:
-      self._child = self._server.take()
-    except fork_server.ServerGone as error:
-      raise InfraError(str(error)) from error
-    self._poll = select.poll()
-    self._poll.register(self._child.channel, select.POLLIN)
-    self._poll.register(self._child.output, select.POLLIN)
-    self._poll.register(self._child.pidfd, select.POLLIN)
-    self._clock = (~self._child.pid << 3) | 2  # the kernel's id of that process's CPU clock
-    order = {"source": self._program.source, "cpu_seconds": self._limits.cpu_seconds,
-             "memory_mb": self._limits.memory_mb, "result_bytes": self._result_bytes}
-    try:
-      ready = self._exchange(codec.encode(order))
+      return child.collect(args[0].encode("utf-8", "replace"), self._result_bytes).decode("utf-8", "replace")
     except CandidateError as error:
-      raise InfraError(f"A candidate's process did not come up: {error.message}") from error
-    if ready != b"ready":
-      raise InfraError("A candidate's process did not come up.")
-
-  def _exchange(self, content: bytes) -> bytes:
-    """Sends one message and returns the answer to it. Raises CandidateError."""
-    sequence = self._sequence
-    self._sequence += 1
-    outgoing = memoryview(codec.HEADER.pack(sequence, len(content)) + content)
-    incoming, expected = bytearray(), codec.HEADER.size
-    child, deadline = self._child, time.monotonic() + self._limits.wall_seconds - self._wall
-    alive = True
-    while True:
-      if outgoing:
-        outgoing = outgoing[self._send(outgoing):]
-        self._poll.modify(child.channel, select.POLLIN | select.POLLOUT if outgoing else select.POLLIN)
-      events = dict(self._poll.poll(self._patience(deadline) if alive else 0))
-      if child.output in events:
-        self._read_output()
-      if child.pidfd in events:
-        alive = False
-      piece = self._receive(expected - len(incoming)) if child.channel.fileno() in events else None
-      if piece:
-        incoming += piece
-        if len(incoming) == codec.HEADER.size == expected:
-          answered, length = codec.HEADER.unpack(incoming)
-          if answered != sequence or length > self._result_bytes:
-            self._fail(Outcome.POLICY, "the program wrote to the channel of its results")
-          expected += length
-        if len(incoming) == expected and expected > codec.HEADER.size:
-          self._check_cpu()
-          return bytes(incoming[codec.HEADER.size:])
-      elif not alive:
-        self._died()
-      elif piece == b"" and not select.select([child.pidfd], [], [], 0.2)[0]:
-        self._fail(Outcome.POLICY, "the program closed the channel of its results")
-
-  def _send(self, data: memoryview) -> int:
-    try:
-      return self._child.channel.send(data)
-    except BlockingIOError:
-      return 0
-    except OSError:  # closed: the next poll says what happened
-      return len(data)
-
-  def _receive(self, size: int) -> bytes | None:
-    """Up to `size` bytes; None when there is nothing, b'' at the end."""
-    try:
-      return self._child.channel.recv(min(size, 1 << 20))
-    except BlockingIOError:
-      return None
-    except OSError:
-      return b""
-
-  def _read_output(self) -> None:
-    """Keeps the first bytes of what the candidate prints, and throws the rest away as fast as it comes."""
-    try:
-      data = os.read(self._child.output, 1 << 16)
-    except BlockingIOError:
-      return
-    if not data:
-      self._poll.unregister(self._child.output)
-      return
-    self._output_bytes += len(data)
-    self._output += data[:max(0, (self._limits.output_kb << 10) - len(self._output))]
-
-  def _cpu(self) -> float:
-    """CPU seconds of the child so far; 0 when it has just ended."""
-    try:
-      return time.clock_gettime(self._clock)
-    except OSError:
-      return 0.0
-
-  def _check_cpu(self) -> float:
-    """CPU seconds left. Fails the session where there are none."""
-    left = self._limits.cpu_seconds - self._cpu()
-    if left <= 0:
-      self._fail(Outcome.TIMEOUT, f"the program exceeds its CPU limit of {self._limits.cpu_seconds:g} s")
-    return left
-
-  def _patience(self, deadline: float) -> float:
-    """Milliseconds to wait before the clocks must be read again: CPU time runs at most as fast as all CPUs together."""
-    if time.monotonic() >= deadline:
-      self._check_cpu()
-      self._fail(Outcome.TIMEOUT, f"the program exceeds its wall limit of {self._limits.wall_seconds:g} s")
-    return max(1.0, 1000 * min(self._check_cpu() / _CPUS, deadline - time.monotonic()))
-
-  def _open(self, reply: bytes) -> object:
-    """The result in an answer. Raises CandidateError where it is a failure."""
-    try:
-      said, value = codec.decode(reply)
-    except (codec.Malformed, TypeError, ValueError):
-      self._fail(Outcome.POLICY, "the program wrote to the channel of its results")
-    if not isinstance(said, str):
-      said = ""
-    if said == "ok":
-      return value
-    outcome = _SAID.get(said)
-    if outcome is None or not isinstance(value, str):
-      self._fail(Outcome.POLICY, "the program wrote to the channel of its results")
-    if outcome is Outcome.MEMORY:
-      value += f" ({self._limits.memory_mb} MB)"
-    raise CandidateError(outcome, value[:_MESSAGE_CHARS])
-
-  def _died(self) -> None:
-    """The child ended before it answered: says why."""
-    self._end()
-    status, limits = self._report.status, self._limits
-    if self._report.cpu_seconds >= limits.cpu_seconds:
-      self._fail(Outcome.TIMEOUT, f"the program exceeds its CPU limit of {limits.cpu_seconds:g} s")
-    if os.WIFSIGNALED(status):
-      number = os.WTERMSIG(status)
-      hint = " (deep recursion, or a fault in native code)" if number == signal.SIGSEGV else ""
-      self._fail(Outcome.POLICY if number == signal.SIGSYS else Outcome.CRASH,
-                 f"the program was killed by {signal.Signals(number).name}{hint}")
-    code = os.WEXITSTATUS(status)
-    self._fail(Outcome.CRASH, f"the program ended its process with exit code {code} before it answered")
-
-  def _fail(self, outcome: Outcome, message: str) -> None:
-    """Ends the child for good and raises; later calls raise the same."""
-    self._end()
-    self._failure = CandidateError(outcome, message)
-    raise self._failure
-
-  def _end(self) -> None:
-    child, self._child = self._child, None
-    if child is None:
-      return
-    try:
-      self._report = self._server.finish()
-      self._child = child
-      while child.output in dict(self._poll.poll(0)):
-        before = self._output_bytes
-        self._read_output()
-        if self._output_bytes == before:
-          break
-    except fork_server.ServerGone as error:
-      raise InfraError(str(error)) from error
+      if error.outcome is Outcome.TIMEOUT:
+        raise self._timeout() from None
+      text = bytes(child.output).decode("utf-8", "replace").strip()
+      outcome = Outcome.MEMORY if "std::bad_alloc" in text and error.outcome is Outcome.CRASH else error.outcome
+      raise CandidateError(outcome, f"{error.message}\n{text[-500:]}".strip()) from None
     finally:
-      self._child = None
-      child.close()
+      child.end()
+
+  def _timeout(self) -> CandidateError:
+    return CandidateError(Outcome.TIMEOUT, f"the program exceeds its limit of {self._limits.cpu_seconds:g} s CPU or "
+                                           f"{self._limits.wall_seconds:g} s wall over all its calls")
+
+  def _compile(self) -> np.ndarray:
+    """The binary, from an earlier call or session where there was one. Raises CandidateError."""
+    if self._program.hash not in self._binaries:
+      compiler = ChildProcess(self._server, _COMPILER, {"mode": "compiler", "source": self._program.source})
+      try:
+        binary = _result(compiler, compiler.exchange(b"go"), _COMPILER)
+      except CandidateError as error:
+        if error.outcome is Outcome.CRASH:
+          raise InfraError("C++ cannot be compiled here: it needs g++, and namespaces for a folder to write into "
+                           f"({error.message}).") from error
+        raise CandidateError(Outcome.COMPILE, error.message) from None
+      finally:
+        compiler.end()
+      while len(self._binaries) >= _KEPT_BINARIES:
+        del self._binaries[next(iter(self._binaries))]
+      self._binaries[self._program.hash] = binary
+    return self._binaries[self._program.hash]
+
+  def close(self) -> Usage:
+    reports = [child.end() for child in self._children]
+    return Usage(sum(r.cpu_seconds for r in reports), sum(c.wall_seconds for c in self._children),
+                 max((r.peak_memory_mb for r in reports), default=0.0), _text(self._children))
+
+
+def _result(child: ChildProcess, reply: bytes, limits: Limits) -> object:
+  """The result in an answer. Raises CandidateError where it is a failure, or no answer at all."""
+  try:
+    said, value = codec.decode(reply)
+  except (codec.Malformed, TypeError, ValueError):
+    child.fail(Outcome.POLICY, _FORGED)
+  if isinstance(said, str) and said == "ok":
+    return value
+  outcome = _SAID.get(said) if isinstance(said, str) else None
+  if outcome is None or not isinstance(value, str):
+    child.fail(Outcome.POLICY, _FORGED)
+  if outcome is Outcome.MEMORY:
+    value += f" ({limits.memory_mb} MB)"
+  raise CandidateError(outcome, value[:_MESSAGE_CHARS])
+
+
+def _text(children: list[ChildProcess]) -> str:
+  """What the processes printed, and how much of it is left out."""
+  text = "".join(bytes(child.output).decode("utf-8", "replace") for child in children)
+  more = sum(child.output_bytes - len(child.output) for child in children)
+  return f"{text}\n... {more} bytes more" if more else text
+
+
+__all__ = ["CandidateSession", "InfraError", "NativeSession", "PythonSession", "Usage"]

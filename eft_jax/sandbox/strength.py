@@ -86,7 +86,7 @@ def verify(settings: settings_lib.SandboxSettings | None = None) -> tuple[Streng
   settings_lib.secret_key(settings)
   server = fork_server.ForkServer(settings)
   try:
-    door = session.CandidateSession(server, Program(_PROBE), Limits(), key=b"", task="probe", fidelity="search",
+    door = session.PythonSession(server, Program(_PROBE), Limits(), key=b"", task="probe", fidelity="search",
                                     previous=None)
     held = door.call("probe", __file__, str(settings_lib.secret_path()), str(task_lib.TASKS_ROOT))
     door.close()

@@ -57,6 +57,7 @@ class Worker:
   def __init__(self, settings: settings_lib.SandboxSettings, key: bytes, tasks_root: pathlib.Path):
     self._settings, self._key, self._root = settings, key, tasks_root
     self._tasks: dict[str, core.Task] = {}
+    self._binaries: dict[str, np.ndarray] = {}
     self._servers = {False: fork_server.ForkServer(settings)}
     self.active = self._servers[False].active
 
@@ -73,11 +74,14 @@ class Worker:
     limits = dataclasses.replace(
         limits, cpu_seconds=limits.cpu_seconds * scale, wall_seconds=limits.wall_seconds * scale)
     program = Program(job["source"], job["language"])
-    scipy = "scipy" in program.source
+    scipy = program.language == "python" and "scipy" in program.source
     if scipy not in self._servers:
       self._servers[scipy] = fork_server.ForkServer(self._settings, scipy)
-    door = session.CandidateSession(self._servers[scipy], program, limits, key=self._key, task=task.name,
-                                    fidelity=job["fidelity"], previous=job["previous"])
+    common = {"key": self._key, "task": task.name, "fidelity": job["fidelity"], "previous": job["previous"]}
+    if program.language == "cpp":
+      door = session.NativeSession(self._servers[scipy], program, limits, binaries=self._binaries, **common)
+    else:
+      door = session.PythonSession(self._servers[scipy], program, limits, **common)
     signal.setitimer(signal.ITIMER_PROF, self._settings.evaluation_seconds)
     signal.setitimer(signal.ITIMER_REAL, limits.wall_seconds + 10 * self._settings.evaluation_seconds)
     try:

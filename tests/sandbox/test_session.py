@@ -25,10 +25,10 @@ def door(server):
   """Opens sessions, and closes them at the end."""
   opened = []
 
-  def open_session(source: str, limits: Limits = LIMITS) -> session.CandidateSession:
+  def open_session(source: str, limits: Limits = LIMITS) -> session.PythonSession:
     for old in opened:
       old.close()
-    opened.append(session.CandidateSession(server, Program(source), limits, key=b"k" * 16, task="t", fidelity="search",
+    opened.append(session.PythonSession(server, Program(source), limits, key=b"k" * 16, task="t", fidelity="search",
                                            previous=None))
     return opened[-1]
 
@@ -154,7 +154,7 @@ def test_unseeded_randomness_repeats(server, door):
   assert [door(UNSEEDED).call("draw"), door(UNSEEDED).call("reseed")] == first
   other = fork_server.ForkServer(SandboxSettings(), scipy=True)
   try:
-    program = session.CandidateSession(other, Program(UNSEEDED), LIMITS, key=b"", task="t", fidelity="search",
+    program = session.PythonSession(other, Program(UNSEEDED), LIMITS, key=b"", task="t", fidelity="search",
                                        previous=None)
     assert program.call("draw") == first[0]
     program.close()
@@ -194,7 +194,7 @@ def test_a_session_that_never_calls_costs_nothing(door):
 def test_a_fork_server_that_dies_is_infra_and_takes_its_children_along():
   server = fork_server.ForkServer(SandboxSettings())
   source = "import time\ndef f(): time.sleep(60)\ndef g(): return 1\n"
-  program = session.CandidateSession(server, Program(source), LIMITS, key=b"", task="t", fidelity="search",
+  program = session.PythonSession(server, Program(source), LIMITS, key=b"", task="t", fidelity="search",
                                      previous=None)
   assert program.call("g") == 1
   child = program._child.pid

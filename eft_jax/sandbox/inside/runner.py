@@ -15,6 +15,7 @@ import types
 import codec
 import landlock
 import libc
+import native
 import numpy as np
 import seccomp
 
@@ -64,7 +65,13 @@ def main(channel: int, output: int, spec: dict, active: dict, rules: int | None)
   _ENTROPY.seed(1)
   gc.enable()
   _write(channel, 0, b"ready")
-  _answer(channel, Candidate(order["source"], order["result_bytes"]))
+  if order["mode"] == "python":
+    _answer(channel, Candidate(order["source"], order["result_bytes"]))
+  sequence, content = _read(channel)
+  if order["mode"] == "compiler":
+    _write(channel, sequence, native.compile_source(order["source"]))
+    _read(channel)  # ends here, with the caller
+  native.become(order["binary"], content, channel)
 
 
 def _give_up_rights(order: dict, spec: dict, active: dict, rules: int | None) -> None:
@@ -73,7 +80,8 @@ def _give_up_rights(order: dict, spec: dict, active: dict, rules: int | None) ->
     os.chdir("/tmp")
   files = spec["tmp_mb"] << 20
   cpu = int(order["cpu_seconds"]) + 2  # a backstop of the caller's finer clock
-  memory = spec["base_bytes"] + (order["memory_mb"] << 20)
+  # On top of what the fork server has mapped already; a binary brings only itself and a stack.
+  memory = (spec["base_bytes"] if order["mode"] == "python" else 0) + (order["memory_mb"] << 20)
   for name, soft, hard in (
       ("AS", memory, memory), ("CPU", cpu, cpu + 1), ("FSIZE", files, files), ("NOFILE", 64, 64), ("CORE", 0, 0),
       ("MEMLOCK", 0, 0), ("MSGQUEUE", 0, 0)):
@@ -92,7 +100,7 @@ def _give_up_rights(order: dict, spec: dict, active: dict, rules: int | None) ->
   libc.prctl(libc.PR_SET_DUMPABLE, 0)
   libc.die_with_parent()
   if active["seccomp"]:
-    seccomp.install(spec["filters"]["python"])
+    seccomp.install(spec["filters"][order["mode"]])
 
 
 def _read(channel: int) -> tuple[int, bytearray]:
