@@ -21,9 +21,8 @@ from eft_jax import core
 from eft_jax.core import Outcome, Program
 from eft_jax.core import task as task_lib
 from eft_jax.core.settings import ConfigError
-from eft_jax.sandbox import fork_server, wire
+from eft_jax.sandbox import fork_server, protections, wire
 from eft_jax.sandbox import settings as settings_lib
-from eft_jax.sandbox import strength as strength_lib
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -172,7 +171,7 @@ class _Lane:
     try:
       wire.send(ours, self._start_message)
       active = wire.receive(ours)
-      strength_lib.require(active, self._allow_weak)
+      protections.require(active, self._allow_weak)
     except (EOFError, OSError) as error:
       with self._lock:
         self._stop()

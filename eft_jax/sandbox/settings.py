@@ -20,7 +20,7 @@ class SandboxSettings:
   """How candidates are held.
 
   Attributes:
-    allow_weak: run also where the kernel's protections do not suffice (see `strength`). Never for programs of others.
+    allow_weak: run also where the kernel's protections do not suffice (see protections.py). Never for strangers' code.
     secret: hex key of the hidden seeds; '' takes the key of this installation, made at the first use.
     limits_scale: factor on the CPU and wall seconds of every task, for slow machines.
     packages: what a candidate can import beside the standard library.

@@ -28,7 +28,8 @@ def enter() -> bool:
     Whether a user namespace was needed.
 
   Raises:
-    OSError: the kernel, or the container around this process, does not allow it.
+    OSError: the kernel, or the container around this process, does not allow it; nothing has changed.
+    RuntimeError: it was allowed by half (AppArmor does so), and this process is of no use any more.
   """
   os.stat(_STAGE + "/self/ns/mnt")  # without a /proc the rest cannot work
   if os.geteuid() == 0:
@@ -40,9 +41,12 @@ def enter() -> bool:
   user, group = os.geteuid(), os.getegid()
   libc.call("unshare", _ALL | libc.CLONE_NEWUSER)
   maps = {"setgroups": "deny", "uid_map": f"{_INSIDE_ID} {user} 1", "gid_map": f"{_INSIDE_ID} {group} 1"}
-  for name, text in maps.items():
-    with open(f"/proc/self/{name}", "w") as file:
-      file.write(text)
+  try:
+    for name, text in maps.items():
+      with open(f"/proc/self/{name}", "w") as file:
+        file.write(text)
+  except OSError as error:
+    raise RuntimeError(f"user namespaces exist, but not their maps: {error}") from error
   return True
 
 

@@ -11,11 +11,12 @@ from eft_jax.core.settings import ConfigError
 from eft_jax.sandbox import fork_server, session
 from eft_jax.sandbox import settings as settings_lib
 
-# What must hold, and by which protections: one of them is enough.
+# What must hold, and by which protections at which version: one of them is enough. Before version 3 Landlock lets a
+# program truncate what it may read.
 _GUARANTEES = {
-    "files (sources, tasks, keys and the store are out of reach)": ("namespaces", "landlock"),
-    "processes (a candidate ends with all that it has started)": ("namespaces", "seccomp"),
-    "network (none)": ("namespaces", "seccomp"),
+    "files (sources, tasks, keys and the store are out of reach)": {"namespaces": 1, "landlock": 3},
+    "processes (a candidate ends with all that it has started)": {"namespaces": 1, "seccomp": 1},
+    "network (none)": {"namespaces": 1, "seccomp": 1},
 }
 
 
@@ -39,7 +40,8 @@ class Strength:
 
 def judge(active: Mapping[str, bool | int | str]) -> Strength:
   """Which guarantees a set of active protections leaves open."""
-  missing = tuple(name for name, layers in _GUARANTEES.items() if not any(active[layer] for layer in layers))
+  missing = tuple(name for name, layers in _GUARANTEES.items()
+                  if not any(int(active[layer]) >= least for layer, least in layers.items()))
   return Strength(dict(active), missing)
 
 
