@@ -137,7 +137,8 @@ class _Search:
     self._settings, self._task, self._store, self._pool = settings, task, store, pool
     self._proposer, self._run_id, self._report, self._progress = proposer, run, result, progress
     self._archive = archives.make(settings.archive)
-    self._count_tokens = prompts.counter(settings.prompt.tokenizer)
+    own = getattr(proposer, "count_tokens", None)
+    self._count_tokens = own if own and not settings.prompt.tokenizer else prompts.counter(settings.prompt.tokenizer)
     self._batches: dict[int, list[_Step]] = {}
     self._seen: dict[int, int] = {}      # key of a program -> the step that evaluated it
     self._pending: dict[int, int] = {}   # the same for evaluations under way

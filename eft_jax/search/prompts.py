@@ -54,7 +54,8 @@ class PromptSettings:
   Attributes:
     profile: 'full' or 'compact'.
     budget: tokens that a prompt may have; 0 is the profile's default (BUDGETS).
-    tokenizer: a model name, GGUF file or folder whose tokenizer counts them; '' is a cautious estimate without one.
+    tokenizer: a model name, GGUF file or folder whose tokenizer counts them; '' is that of the proposer where it has
+      one ('llm' over token ids), else a cautious estimate.
     rewrite_share: share of the steps that ask for a whole program instead of a SEARCH/REPLACE edit.
   """
 

@@ -51,8 +51,8 @@ class Proposer(Protocol):
   """Answers prompts. `name` is stored with every attempt.
 
   `propose` gets all members of one batch and answers in their order. It is called from one thread of its own, or from
-  up to `concurrency` of them where the object has that attribute; 0 is for one so fast that it needs none. Raises
-  ProposerError.
+  up to `concurrency` of them where the object has that attribute; 0 is for one so fast that it needs none. Where it
+  has `count_tokens`, that measures prompts unless the settings name a tokenizer. Raises ProposerError.
   """
 
   name: str

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eft_jax.core import Response
+from eft_jax.core import Prompt, Response
 from eft_jax.core.settings import ConfigError
 from eft_jax.search.proposers import ProposerError, Request
 
@@ -27,6 +27,11 @@ class LLM:
                close: Callable[[], None] = lambda: None):
     self.name, self.concurrency, self.close = name, concurrency, close
     self._client, self._tokenizer = client, tokenizer
+
+  def count_tokens(self, prompt: Prompt) -> int:
+    """Of a prompt as it is sent: budgets are exact without naming a tokenizer."""
+    from eft_jax.text import render
+    return len(render.prompt_ids(self._tokenizer, prompt))
 
   def propose(self, requests: Sequence[Request]) -> list[Response]:
     from eft_jax.serve import ServerError

@@ -6,6 +6,7 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from eft_jax.core.settings import ConfigError
+from eft_jax.search import prompts
 from eft_jax.search.proposers import Proposer, llm, scripted
 
 if TYPE_CHECKING:
@@ -36,20 +37,20 @@ def _name(model: str) -> str:
 def _remote(settings: SearchSettings) -> llm.LLM:
   from eft_jax import serve, text
   server = settings.server
-  tokenizer = text.Tokenizer.load(server.model)
   client = serve.Client(server.url, timeout=server.timeout)
   if not client.health():
     client.close()
     raise ConfigError(f"No healthy server at {server.url}: start one with `python launch/serve.py`, change "
                       "--config.server.url, or leave it empty for the engine in this process.")
-  return llm.LLM(client, tokenizer, _name(server.model), settings.lag, client.close)
+  return llm.LLM(client, text.Tokenizer.load(server.model), _name(server.model), settings.lag, client.close)
 
 
 def _embedded(settings: SearchSettings) -> llm.LLM:
   server = settings.server
-  if settings.sampling.max_new_tokens >= server.max_length:
-    raise ConfigError(f"sampling.max_new_tokens is {settings.sampling.max_new_tokens}, which leaves no room for a "
-                      f"prompt in server.max_length = {server.max_length}.")
+  budget = settings.prompt.budget or prompts.BUDGETS[settings.prompt.profile]
+  if budget + settings.sampling.max_new_tokens > server.max_length:
+    raise ConfigError(f"A prompt of {budget} tokens (prompt.budget) and a reply of {settings.sampling.max_new_tokens} "
+                      f"(sampling.max_new_tokens) do not fit into server.max_length = {server.max_length}.")
   from eft_jax import serve
   from eft_jax.serve.settings import ServeSettings, load_engine
   engine = load_engine(ServeSettings(model=server.model, slots=server.slots, max_length=server.max_length))
