@@ -77,8 +77,8 @@ class ForkServer:
 
   def _start(self, spec: dict) -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0",
-                   "MALLOC_ARENA_MAX": "1", **ONE_THREAD}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/candidate", "TMPDIR": "/candidate", "LANG": "C.UTF-8",
+                   "PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1", **ONE_THREAD}
     if "LD_LIBRARY_PATH" in os.environ:
       environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     with theirs:

@@ -283,7 +283,7 @@ add("reads its own memory by file", SEE, "open('/proc/self/mem', 'rb').read(1)")
 add("lists processes", SEE, "import os\nos.listdir('/proc')")
 add("secrets in the environment", "ok", """
     import os
-    allowed = {'PATH', 'HOME', 'LANG', 'PYTHONHASHSEED', 'MALLOC_ARENA_MAX', 'LC_CTYPE', 'LD_LIBRARY_PATH'}
+    allowed = {'PATH', 'HOME', 'TMPDIR', 'LANG', 'PYTHONHASHSEED', 'MALLOC_ARENA_MAX', 'LC_CTYPE', 'LD_LIBRARY_PATH'}
     left = {name for name in os.environ if not name.endswith('_NUM_THREADS')} - allowed
     if left: raise RuntimeError(f'environment holds {left}')
     """)

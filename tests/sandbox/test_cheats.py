@@ -15,7 +15,7 @@ spec.loader.exec_module(cheats)
 
 ROOT = str(pathlib.Path(__file__).resolve().parents[2])
 HONEST = "[0.75] * 4"
-LIMIT = 1.0  # wall limit of the task in conftest
+LIMIT = 2.0  # wall limit of the task in conftest
 
 
 def below(pid: int) -> list[int]:

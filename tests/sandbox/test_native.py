@@ -7,7 +7,7 @@ import pytest
 from eft_jax.core import CandidateError, Limits, Outcome, Program
 from eft_jax.sandbox import SandboxSettings, fork_server, session, strength
 
-LIMITS = Limits(cpu_seconds=0.5, wall_seconds=2.0, memory_mb=128, output_kb=4)
+LIMITS = Limits(cpu_seconds=0.5, wall_seconds=3.0, memory_mb=128, output_kb=4)
 SUM = "#include <iostream>\nint main() { long n, s = 0; while (std::cin >> n) s += n; std::cout << s << '\\n'; }\n"
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None or not strength().active["namespaces"],

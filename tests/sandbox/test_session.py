@@ -10,7 +10,7 @@ import pytest
 from eft_jax.core import CandidateError, Limits, Outcome, Program
 from eft_jax.sandbox import SandboxSettings, fork_server, session
 
-LIMITS = Limits(cpu_seconds=0.5, wall_seconds=2.0, memory_mb=256, output_kb=1)
+LIMITS = Limits(cpu_seconds=0.5, wall_seconds=15.0, memory_mb=256, output_kb=1)
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +69,10 @@ def test_large_arguments_and_results_do_not_deadlock(door, megabytes):
 
 
 def test_a_program_that_does_not_read_its_arguments_times_out(door):
-  blocked = door("import time\ntime.sleep(60)\ndef f(x):\n  pass\n")
+  blocked = door("import time\ntime.sleep(60)\ndef f(x):\n  pass\n", Limits(wall_seconds=1.0))
   start = time.monotonic()
   assert failure(blocked, "f", np.zeros(1 << 20)).outcome is Outcome.TIMEOUT
-  assert time.monotonic() - start < LIMITS.wall_seconds + 1
+  assert time.monotonic() - start < 2.0
 
 
 def test_cpu_time_is_summed_over_calls_and_the_failure_stays(door):
@@ -174,6 +174,30 @@ def test_the_limit_of_one_result_is_the_tasks(door):
 def test_100000_floats_pass(door):
   program = door("def f(n):\n  return [i / 7 for i in range(n)]\n")
   assert program.call("f", 100_000) == [i / 7 for i in range(100_000)]
+
+
+def test_chosen_packages_can_be_imported_wherever_they_lie(tmp_path, monkeypatch):
+  package = tmp_path / "toolbox"
+  package.mkdir()
+  (package / "__init__.py").write_text("A = 1\n")
+  (package / "late.py").write_text("B = 2\n")
+  (tmp_path / "other.py").write_text("C = 3\n")
+  monkeypatch.syspath_prepend(str(tmp_path))
+  server = fork_server.ForkServer(SandboxSettings(packages=("numpy", "toolbox")))
+  try:
+    source = ("import tempfile\n"
+              "def f():\n  import toolbox.late\n  return toolbox.A + toolbox.late.B\n"
+              "def g():\n  import other\n"
+              "def h():\n  import scipy\n"
+              "def t():\n  with tempfile.NamedTemporaryFile('w+') as file:\n    return file.write('x')\n")
+    program = session.PythonSession(server, Program(source), LIMITS, key=b"", task="t", fidelity="search",
+                                    previous=None)
+    assert program.call("f") == 3 and program.call("t") == 1
+    for entry in ("g", "h"):
+      assert "ModuleNotFoundError" in failure(program, entry).message
+    program.close()
+  finally:
+    server.close()
 
 
 def test_seeds_are_hidden_and_repeat(door):

@@ -35,7 +35,7 @@ SEED = "def solve(n):\\n  return [0.5] * n\\n"
 TASKS = [Task(name="toy_4", family="toy", domain="mathematical_discovery", statement="Return 4 numbers in [-1, 1].",
               brief="4 numbers.", seed=SEED, entry="solve", direction="max", baseline=2.0, best_known=4.0,
               source="obvious", evaluate=evaluate,
-              limits=Limits(cpu_seconds=0.3, wall_seconds=1.0, memory_mb=128, output_kb=4))]
+              limits=Limits(cpu_seconds=0.3, wall_seconds=2.0, memory_mb=128, output_kb=4))]
 '''
 
 

@@ -15,6 +15,8 @@ _SYS_MOUNT_SETATTR = 442
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _STAGE = "/proc"          # any existing folder below which nothing is bound: the new root is mounted over it
 _INSIDE_ID = 1000         # the candidate's user and group id where the fork server is not root
+# The candidate's folder is not /tmp itself, below which a checkout with its packages may lie.
+FOLDER = "/candidate"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 _ALL = (libc.CLONE_NEWNS | libc.CLONE_NEWPID | libc.CLONE_NEWNET | libc.CLONE_NEWIPC | libc.CLONE_NEWUTS)
 
@@ -79,13 +81,13 @@ def _show(path: str, attributes: int) -> None:
 
 
 def enter_root(read: Sequence[str], hide: Sequence[str], packages: Sequence[str], tmp_mb: int) -> None:
-  """Replaces the root by one that holds `read` without `hide`, then `packages`, four devices and an empty /tmp.
+  """Replaces the root by one that holds `read` without `hide`, then `packages`, four devices and an empty folder.
 
   Args:
     read: folders and links shown read-only, for example the standard library.
     hide: folders below them whose content is not shown, for example site-packages.
     packages: folders and files shown read-only, also within hidden folders.
-    tmp_mb: size of /tmp, the one writable place.
+    tmp_mb: size of FOLDER, the one writable place.
   """
   _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
   _mount("tmpfs", _STAGE, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755,size=1m")
@@ -100,24 +102,26 @@ def enter_root(read: Sequence[str], hide: Sequence[str], packages: Sequence[str]
     _set_attributes(_STAGE + path, _MS_RDONLY, recursive=False)
   for path in _DEVICES:
     _show(path, _MS_RDONLY | _MS_NOSUID)
-  os.makedirs(_STAGE + "/tmp", exist_ok=True)
+  os.mkdir(_STAGE + FOLDER)
+  if not os.path.lexists(_STAGE + "/tmp"):
+    os.symlink(FOLDER, _STAGE + "/tmp")
   _set_attributes(_STAGE, _MS_RDONLY, recursive=False)
   os.chdir(_STAGE)
   libc.call("syscall", _SYS_PIVOT_ROOT[os.uname().machine], b".", b".")
   libc.call("umount2", b".", _MNT_DETACH)
   os.chdir("/")
-  mount_tmp(tmp_mb)
+  mount_folder(tmp_mb)
 
 
-def mount_tmp(size_mb: int) -> None:
-  """An empty /tmp of limited size and number of files that everyone may write."""
-  _mount("tmpfs", "/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, f"mode=1777,size={size_mb}m,nr_inodes=4096")
+def mount_folder(size_mb: int) -> None:
+  """An empty FOLDER of limited size and number of files that everyone may write."""
+  _mount("tmpfs", FOLDER, "tmpfs", _MS_NOSUID | _MS_NODEV, f"mode=1777,size={size_mb}m,nr_inodes=4096")
 
 
-def renew_tmp(size_mb: int) -> bool:
-  """Throws away what a candidate left in /tmp. Returns whether there was something, so that /tmp is another one now."""
-  if not os.listdir("/tmp"):
+def renew_folder(size_mb: int) -> bool:
+  """Throws away what a candidate left. Returns whether there was something, so that FOLDER is another one now."""
+  if not os.listdir(FOLDER):
     return False
-  libc.call("umount2", b"/tmp", _MNT_DETACH)
-  mount_tmp(size_mb)
+  libc.call("umount2", FOLDER.encode(), _MNT_DETACH)
+  mount_folder(size_mb)
   return True

@@ -40,4 +40,4 @@ def become(binary: np.ndarray, standard_input: bytes, channel: int) -> None:
   hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
   size = _STACK_BYTES if hard == resource.RLIM_INFINITY else min(hard, _STACK_BYTES)
   resource.setrlimit(resource.RLIMIT_STACK, (size, hard))
-  os.execve("program", ["program"], {"PATH": "/usr/bin:/bin", "HOME": "/tmp"})
+  os.execve("program", ["program"], dict(os.environ))

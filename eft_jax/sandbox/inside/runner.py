@@ -15,6 +15,7 @@ import types
 import codec
 import landlock
 import libc
+import namespaces
 import native
 import numpy as np
 import seccomp
@@ -77,7 +78,7 @@ def main(channel: int, output: int, spec: dict, active: dict, rules: int | None)
 def _give_up_rights(order: dict, spec: dict, active: dict, rules: int | None) -> None:
   """Resource limits, Landlock, user id, capabilities, system calls: each step needs rights that the next takes."""
   if active["namespaces"]:
-    os.chdir("/tmp")
+    os.chdir(namespaces.FOLDER)
   files = spec["tmp_mb"] << 20
   cpu = int(order["cpu_seconds"]) + 2  # a backstop of the caller's finer clock
   # On top of what the fork server has mapped already; a binary brings only itself and a stack.

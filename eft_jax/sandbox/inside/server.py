@@ -106,7 +106,7 @@ def _rules(spec: dict, active: dict) -> int | None:
   if not active["landlock"]:
     return None
   if active["namespaces"]:
-    return landlock.ruleset(["/"], ["/tmp", "/dev/null"])
+    return landlock.ruleset(["/"], [namespaces.FOLDER, "/dev/null"])
   return landlock.ruleset(spec["read_exactly"], ["/dev/null"])
 
 
@@ -134,7 +134,7 @@ def _serve(control: socket.socket, spec: dict, active: dict, rules: int | None) 
     os.close(pidfd)
     word = control.recv(1)
     report = _end(child, active["namespaces"])
-    if active["namespaces"] and namespaces.renew_tmp(spec["tmp_mb"]) and rules is not None:
+    if active["namespaces"] and namespaces.renew_folder(spec["tmp_mb"]) and rules is not None:
       os.close(rules)
       rules = _rules(spec, active)  # they name the folder that is gone
     if not word:
