@@ -159,6 +159,7 @@ class _Lane:
     """Starts the worker; returns the active protections. Raises ConfigError, RuntimeError."""
     ours, theirs = socket.socketpair()
     environment = os.environ | fork_server.ONE_THREAD
+    environment["PYTHONHASHSEED"] = "0"  # an evaluation that walks over a set gives the same value in every worker
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
     with theirs, self._lock:
       if self._closed.is_set():
@@ -196,21 +197,25 @@ class _Lane:
   def _answer(self, future: concurrent.futures.Future, message: dict) -> None:
     """Has one job evaluated; whatever happens, the future gets its answer."""
     try:
+      future.set_result(self._evaluate(message))
+    except BaseException as error:  # UnknownTask; a `previous` that is no plain array
+      future.set_exception(error)
+
+  def _evaluate(self, message: dict) -> Evaluation:
+    try:
       if self._process is None:
         self._start()
-      try:
-        wire.send(self._channel, message)
-        reply = wire.receive(self._channel)
-      except (EOFError, OSError):
-        with self._lock:
-          future.set_result(_post_mortem(self._stop()))
-        return
-      if "unknown_task" in reply:
-        raise core.UnknownTask(reply["unknown_task"])
-      reply["outcome"] = Outcome(reply["outcome"])
-      future.set_result(Evaluation(**reply))
-    except BaseException as error:
-      future.set_exception(error)
+    except (RuntimeError, OSError) as error:
+      return Evaluation(Outcome.INFRA, message=str(error))
+    try:
+      wire.send(self._channel, message)
+      reply = wire.receive(self._channel)
+    except (EOFError, OSError):
+      with self._lock:
+        return _post_mortem(self._stop())
+    if "unknown_task" in reply:
+      raise core.UnknownTask(reply["unknown_task"])
+    return Evaluation(**reply | {"outcome": Outcome(reply["outcome"])})
 
 
 def _post_mortem(code: int) -> Evaluation:

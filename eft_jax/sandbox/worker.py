@@ -134,9 +134,9 @@ def _accept(task: core.Task, score: Score) -> dict:
 
 
 def _failure(what: str, error: Exception) -> str:
-  """What failed and the last line of trusted code that led there."""
-  frames = traceback.extract_tb(error.__traceback__)
-  where = f" at {pathlib.Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+  """What failed, and the last line of a task file that led there."""
+  frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith("task.py")]
+  where = f" at task.py:{frames[-1].lineno}" if frames else ""
   return f"{what}{where}: {type(error).__name__}: {error}"[:_TEXT_CHARS]
 
 
