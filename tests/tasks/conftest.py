@@ -70,3 +70,9 @@ def judge():
 def known():
   """known(name) -> the array in known/name.txt: an object at or near the best known value"""
   return lambda name: np.loadtxt(pathlib.Path(__file__).parent / "known" / f"{name}.txt")
+
+
+@pytest.fixture(scope="session")
+def hidden_seeds():
+  """hidden_seeds(label, count) -> what `run` and `judge` hide from candidates"""
+  return LocalSession("").seeds

@@ -1,6 +1,7 @@
 """Golomb rulers: n integer marks with all differences distinct, least length. Construction shape, exact integers."""
 
 import functools
+import itertools
 import pathlib
 
 import numpy as np
@@ -30,18 +31,16 @@ BRIEF = "Return {n} integer marks; all pairwise differences must be distinct. Mi
 def evaluate(session: core.Session, n: int) -> core.Score:
   result = session.call("construct", n, session.previous)
   marks = np.sort(checks.array(result, (n,), dtype=int, low=-1_000_000, high=1_000_000, name="marks"))
-  marks -= marks[0]
+  if not (np.diff(marks) > 0).all():
+    raise core.Invalid(f"mark {marks[:-1][np.diff(marks) == 0][0]} stands twice")
   pair_of: dict[int, tuple[int, int]] = {}
-  for j in range(n):
-    for i in range(j):
-      difference, pair = int(marks[j] - marks[i]), (int(marks[i]), int(marks[j]))
-      if difference == 0:
-        raise core.Invalid(f"mark {pair[0]} (counted from the smallest) stands twice")
-      if difference in pair_of:
-        a, b = pair_of[difference]
-        raise core.Invalid(f"marks {a}, {b} and marks {pair[0]}, {pair[1]} (counted from the smallest) both differ by "
-                           f"{difference}")
-      pair_of[difference] = pair
+  for pair in itertools.combinations(marks.tolist(), 2):
+    difference = pair[1] - pair[0]
+    if difference in pair_of:
+      a, b = pair_of[difference]
+      raise core.Invalid(f"marks {a}, {b} and marks {pair[0]}, {pair[1]} both differ by {difference}")
+    pair_of[difference] = pair
+  marks -= marks[0]
   return core.Score(float(marks[-1]), construction=marks)
 
 
