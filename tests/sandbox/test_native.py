@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from eft_jax.core import CandidateError, Limits, Outcome, Program
-from eft_jax.sandbox import SandboxSettings, fork_server, session, strength
+from eft_jax.sandbox import Pool, SandboxSettings, fork_server, session, strength
 
 LIMITS = Limits(cpu_seconds=0.5, wall_seconds=3.0, memory_mb=128, output_kb=4)
 SUM = "#include <iostream>\nint main() { long n, s = 0; while (std::cin >> n) s += n; std::cout << s << '\\n'; }\n"
@@ -102,3 +102,35 @@ def test_cpu_is_summed_over_calls(door):
 def test_only_text_is_accepted(door):
   with pytest.raises(TypeError, match="one text"):
     door(SUM).call("main", 1, 2)
+
+
+TASK = """
+from eft_jax.core import Score, Task, Wrong
+
+SEED = '#include <cstdio>\\nint main() { puts("0"); }'
+
+
+def evaluate(session):
+  numbers = [seed % 1000 for seed in session.seeds("numbers", 5)]
+  if session.call("main", " ".join(map(str, numbers))) != f"{sum(numbers)}\\n":
+    raise Wrong("not the sum")
+  return Score(1.0)
+
+
+TASKS = [Task(name="sum_5", family="sum", domain="competitive_programming", statement="Sum.", brief="Sum.", seed=SEED,
+              entry="main", direction="max", baseline=0.0, best_known=1.0, source="obvious", evaluate=evaluate,
+              language="cpp")]
+"""
+
+
+def test_a_task_in_cpp_through_the_pool(tmp_path):
+  folder = tmp_path / "competitive_programming" / "sum"
+  folder.mkdir(parents=True)
+  (tmp_path / "held_out.txt").write_text("")
+  (folder / "task.py").write_text(TASK)
+  with Pool(1, SandboxSettings(secret="00" * 16), tmp_path) as pool:
+    good = pool.evaluate("sum_5", Program(SUM, "cpp"))
+    assert (good.outcome, good.score) == (Outcome.OK, 1.0) and good.cpu_seconds > 0
+    assert pool.evaluate("sum_5", Program("int main() { return 0; }", "cpp")).outcome is Outcome.WRONG
+    broken = pool.evaluate("sum_5", Program("int main() { return x; }", "cpp"))
+    assert broken.outcome is Outcome.COMPILE and "program.cpp:1" in broken.message
