@@ -79,9 +79,12 @@ def _site(program: ProgramText, i: int, bracket: tuple[str, str]) -> Site:
   return Site(token, 3.0 if real else 1.0, "place")
 
 
-def literal(program: ProgramText, draw: keys.Draw) -> Mutation | None:
-  """Another number: scaled, one more or less, or with another sign; another random seed; more or fewer rounds."""
-  found = sites(program)
+def literal(program: ProgramText, draw: keys.Draw, only: int | None = None) -> Mutation | None:
+  """Another number: scaled, one more or less, or with another sign; another random seed; more or fewer rounds.
+
+  Here and below, `only` restricts a kind to one line.
+  """
+  found = [site for site in sites(program) if only in (None, site.token.line)]
   if not found:
     return None
   site = found[draw.weighted([site.weight for site in found])]
@@ -208,14 +211,74 @@ def comparison(program: ProgramText, draw: keys.Draw) -> Mutation | None:
   return _swap(program, token, draw.pick(_COMPARE[token.text]))
 
 
-def function(program: ProgramText, draw: keys.Draw) -> Mutation | None:
+def function(program: ProgramText, draw: keys.Draw, only: int | None = None) -> Mutation | None:
   """Another function of the same kind of arguments."""
   tokens, found = program.tokens, []
   for i in range(len(tokens) - 1):
-    if tokens[i].kind == "name" and tokens[i + 1].text == "(" and program.is_code(tokens[i].line):
+    if tokens[i].kind == "name" and tokens[i + 1].text == "(" and program.is_code(tokens[i].line) and (
+        only in (None, tokens[i].line)):
       found += [(tokens[i], other) for group in _FUNCTIONS if tokens[i].text in group
                 for other in group if other != tokens[i].text]
   return _swap(program, *draw.pick(found)) if found else None
+
+
+def _uses(program: ProgramText, only: int | None) -> list[Token]:
+  """Where the value of a variable is read: not called, not taken apart, not assigned, no argument's name."""
+  tokens, found = program.tokens, []
+  for before, token, after in zip(tokens, tokens[1:], [*tokens[2:], None], strict=False):
+    follows = after.text if after is not None and after.line == token.line else ""
+    read = before.text != "." and follows not in ("(", ".", "[", ",") and not follows.endswith("=")
+    if token.kind == "name" and token.text in program.variables and read and program.is_code(token.line) and (
+        only in (None, token.line)):
+      found.append(token)
+  return found
+
+
+def variable(program: ProgramText, draw: keys.Draw, only: int | None = None) -> Mutation | None:
+  """Another variable of the program in one place."""
+  uses = _uses(program, only)
+  if not uses:
+    return None
+  token = draw.pick(uses)
+  others = [name for name in program.variables if name != token.text]
+  return _swap(program, token, draw.pick(others)) if others else None
+
+
+_WRAPS = ("np.sin({x})", "np.cos({x})", "np.tanh({x})", "np.abs({x})", "np.sqrt(np.abs({x}))", "np.log1p(np.abs({x}))",
+          "np.exp(-{x})", "{x} ** 2", "{x} ** 3", "abs({x})")
+
+
+def wrap(program: ProgramText, draw: keys.Draw, only: int | None = None) -> Mutation | None:
+  """A function of a variable in its place (Python)."""
+  uses = _uses(program, only) if program.language == "python" else []
+  if not uses:
+    return None
+  token = draw.pick(uses)
+  bank = [text for text in _WRAPS if "np" in program.names or "np." not in text]
+  new, line = draw.pick(bank).replace("{x}", token.text), program.lines[token.line]
+  powers = line[:token.start].rstrip().endswith("**") or line[token.end:].lstrip().startswith("**")
+  return _swap(program, token, f"({new})" if powers else new)
+
+
+def vary(program: ProgramText, draw: keys.Draw) -> Mutation | None:
+  """One more term: a line that adds to a name once more, changed in one place and with an index of its own."""
+  lines = [i for i in _simple(program) if re.match(r"\s*[A-Za-z_]\w*\s*[-+]=", program.lines[i])]
+  if not lines:
+    return None
+  line = draw.pick(lines)
+  old = program.lines[line]
+  copied = ProgramText("\n".join([*program.lines[:line], old, *program.lines[line:]]) + "\n", program.language)
+  kind = (literal, function, variable, wrap)[draw.below(4)]
+  changed = kind(copied, draw, line + 1)
+  if changed is None:
+    return None
+  new = re.sub(r"\b([A-Za-z_]\w*)\[(\d+)\]", lambda match: f"{match[1]}[{_next_index(program, match[1])}]",
+               changed.lines[0], count=1)
+  return Mutation(line, line + 1, (old, new), f"Add the term `{new.strip()}`.")
+
+
+def _next_index(program: ProgramText, name: str) -> int:
+  return 1 + max(int(index) for index in re.findall(rf"\b{re.escape(name)}\[(\d+)\]", program.source))
 
 
 def _swap(program: ProgramText, token: Token, new: str) -> Mutation:
@@ -363,5 +426,5 @@ def shake(program: ProgramText, draw: keys.Draw) -> Mutation | None:
 
 
 # Each kind with how often it is tried; a kind that has no place in a program leaves its turn to another.
-KINDS = ((literal, 52), (sign, 3), (operator, 7), (comparison, 5), (function, 7), (delete, 3), (double, 3), (repeat, 4),
-         (reorder, 3), (insert, 7), (start_from, 3), (shake, 3))
+KINDS = ((literal, 46), (sign, 3), (operator, 6), (comparison, 4), (function, 6), (variable, 4), (wrap, 4), (vary, 6),
+         (delete, 3), (double, 2), (repeat, 4), (reorder, 2), (insert, 6), (start_from, 2), (shake, 2))

@@ -20,7 +20,8 @@ _ASSIGNMENT = re.compile(
     r"([A-Za-z_][\w.]*(?:\[[^\]=]*\])?(?:\s*,\s*[A-Za-z_]\w*)*)\s*(?:[-+*/%@&|^]|\*\*|//|<<|>>)?=(?!=)")
 _CALL = re.compile(r"\s*([A-Za-z_][\w.]*)\(")
 # Python words after which a minus or a star is no binary operator.
-KEYWORDS = frozenset("return if elif else while for in and or not lambda yield print assert is import from".split())
+KEYWORDS = frozenset("return if elif else while for in and or not lambda yield print assert is import from None True "
+                     "False self".split())
 
 
 class Token(NamedTuple):
@@ -69,6 +70,18 @@ class ProgramText:
   @functools.cached_property
   def names(self) -> frozenset[str]:
     return frozenset(token.text for token in self.tokens if token.kind == "name")
+
+  @functools.cached_property
+  def variables(self) -> list[str]:
+    """Arguments and assigned names, in the order in which they first stand in the program."""
+    found, depth = [], 0
+    for before, token in zip([None, *self.tokens], self.tokens, strict=False):
+      define = self.lines[token.line].lstrip().startswith("def ")
+      depth += (token.text in "([{" and token.text != "") - (token.text in ")]}" and token.text != "")
+      if token.kind == "name" and before is not None and token.text not in KEYWORDS and (
+          (define and depth == 1 and before.text in ("(", ",")) or token.text == self.target(token.line)):
+        found.append(token.text)
+    return list(dict.fromkeys(found))
 
   def indent(self, line: int) -> str:
     text = self.lines[line]
