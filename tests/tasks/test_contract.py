@@ -13,7 +13,7 @@ from eft_jax.core import task as task_lib
 
 TASKS = core.load_all()
 # Instances come from hidden seeds, so that the seed program's value moves with the key of the installation.
-HIDDEN = {"online_bin_packing": 0.9, "oscillator_regression": 0.5}
+HIDDEN = {"online_bin_packing": 0.9, "oscillator_regression": 0.2}
 
 each_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 

@@ -32,7 +32,7 @@ Invalid: another shape, numbers that are not finite and real.
 Score: bins used over the lower bound ceil(total size / 100), minus 1, in percent, averaged over hidden instances \
 of {search} items ({full} at full fidelity); lower is better.
 
-Rules: Python with numpy and scipy; no files, network or input; about one second of CPU for all calls."""
+Rules: Python with numpy and scipy; no files, network or input; one second of CPU for all calls."""
 
 BRIEF = ("Online bin packing: return a priority for each free space, shape (B, M), given item, shape (B, 1). The "
          "largest wins. Minimise the bins used.")
@@ -93,5 +93,5 @@ TASKS = [
         statement=STATEMENT.format(instances=len(PUBLIC_SEEDS) + HIDDEN, **ITEMS), brief=BRIEF,
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="priority", direction="min",
         baseline=8.45, best_known=2.1, source="our own reference policy, which knows the number of items",
-        limits=core.Limits(cpu_seconds=1.0), evaluate=evaluate)
+        limits=core.Limits(cpu_seconds=1.0, wall_seconds=10.0), evaluate=evaluate)
 ]

@@ -31,7 +31,7 @@ shape, numbers that are not finite and real, centres outside the square, negativ
 
 Score: the sum of the radii after repair, higher is better. Best known: {best:.8f}.
 
-Rules: Python with numpy and scipy; no files, network or input; same result on every run; about one second of CPU."""
+Rules: Python with numpy and scipy; no files, network or input; same result on every run; half a second of CPU."""
 
 BRIEF = "Return rows x, y, radius, shape (n, 3), of {n} disjoint circles in the unit square. Maximise the sum of radii."
 
@@ -85,7 +85,7 @@ TASKS = [
         name=f"circle_packing_{n}", family="circle_packing", domain="mathematical_discovery",
         statement=STATEMENT.format(n=n, best=best), brief=BRIEF.format(n=n),
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="construct", direction="max",
-        baseline=baseline, best_known=best, source=source, limits=core.Limits(cpu_seconds=1.0),
+        baseline=baseline, best_known=best, source=source, limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0),
         evaluate=functools.partial(evaluate, n=n))
     for n, (baseline, best, source) in SIZES.items()
 ]

@@ -22,7 +22,7 @@ heights 0.
 
 Score: (2 / steps) * max over shifts of the cross-correlation of h and 1 - h; lower is better. Best known: 0.38087532.
 
-Rules: Python with numpy and scipy; no files, network or input; same result on every run; about one second of CPU."""
+Rules: Python with numpy and scipy; no files, network or input; same result on every run; half a second of CPU."""
 
 BRIEF = ("Return 2 to n heights h in [0, 1]; they are scaled to mean 1/2. "
          "Minimise max(correlate(h, 1 - h)) * 2 / len(h).")
@@ -52,5 +52,5 @@ TASKS = [
         statement=STATEMENT.format(n=LONGEST), brief=BRIEF,
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="construct", direction="min",
         baseline=0.45795819, best_known=0.38087532, source="TTT-Discover 2026, 600 steps",
-        limits=core.Limits(cpu_seconds=1.0), evaluate=evaluate)
+        limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=evaluate)
 ]

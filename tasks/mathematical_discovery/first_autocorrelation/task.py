@@ -21,7 +21,7 @@ Invalid: another length, numbers that are not finite and real, negative heights,
 
 Score: 2 * steps * max(convolve(a, a)) / sum(a)^2; lower is better. Best known: 1.5028629.
 
-Rules: Python with numpy and scipy; no files, network or input; same result on every run; about one second of CPU."""
+Rules: Python with numpy and scipy; no files, network or input; same result on every run; half a second of CPU."""
 
 BRIEF = "Return 1 to n non-negative heights a. Minimise 2 * len(a) * max(convolve(a, a)) / sum(a)^2."
 
@@ -46,5 +46,5 @@ TASKS = [
         statement=STATEMENT.format(**LONGEST), brief=BRIEF,
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="construct", direction="min",
         baseline=1.8918139, best_known=1.5028629, source="TTT-Discover 2026, 30,000 steps",
-        limits=core.Limits(cpu_seconds=1.0), evaluate=evaluate)
+        limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=evaluate)
 ]

@@ -23,7 +23,7 @@ marks, two pairs with the same difference.
 
 Score: the length, largest minus smallest mark; lower is better. The optimum is {best}.
 
-Rules: Python with numpy and scipy; no files, network or input; same result on every run; about one second of CPU."""
+Rules: Python with numpy and scipy; no files, network or input; same result on every run; half a second of CPU."""
 
 BRIEF = "Return {n} integer marks; all pairwise differences must be distinct. Minimise largest minus smallest mark."
 
@@ -50,6 +50,6 @@ TASKS = [
         statement=STATEMENT.format(n=n, best=best), brief=BRIEF.format(n=n),
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="construct", direction="min",
         baseline=baseline, best_known=best, source="optimal by exhaustive search, OEIS A003022",
-        limits=core.Limits(cpu_seconds=1.0), evaluate=functools.partial(evaluate, n=n))
+        limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=functools.partial(evaluate, n=n))
     for n, (baseline, best) in ORDERS.items()
 ]

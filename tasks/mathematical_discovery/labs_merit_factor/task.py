@@ -22,7 +22,7 @@ Invalid: another length, any entry that is not 1 or -1.
 
 Score: the merit factor, higher is better. The best possible is {best:.4f} (E = {energy}).
 
-Rules: Python with numpy and scipy; no files, network or input; same result on every run; about one second of CPU."""
+Rules: Python with numpy and scipy; no files, network or input; same result on every run; half a second of CPU."""
 
 BRIEF = "Return {n} signs, each 1 or -1. Maximise n^2 / (2 E), E the sum of squared aperiodic autocorrelations."
 
@@ -44,6 +44,6 @@ TASKS = [
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="construct", direction="max",
         baseline=n * n / (2 * start), best_known=n * n / (2 * energy),
         source=f"E = {energy}, optimal by branch and bound (Packebusch and Mertens 2016)",
-        limits=core.Limits(cpu_seconds=1.0), evaluate=functools.partial(evaluate, n=n))
+        limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=functools.partial(evaluate, n=n))
     for n, (start, energy) in SIZES.items()
 ]

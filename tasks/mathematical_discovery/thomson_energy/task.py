@@ -27,7 +27,7 @@ nearer than 1e-6.
 
 Score: the energy, lower is better. Least known: {best:.9f}.
 
-Rules: Python with numpy and scipy; no files, network or input; same result on every run; about one second of CPU."""
+Rules: Python with numpy and scipy; no files, network or input; same result on every run; half a second of CPU."""
 
 BRIEF = "Return {n} points, shape (n, 3); each is scaled to the unit sphere. Minimise the sum of 1/distance over pairs."
 
@@ -56,7 +56,7 @@ TASKS = [
         statement=STATEMENT.format(n=n, best=best), brief=BRIEF.format(n=n),
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="construct", direction="min",
         baseline=baseline, best_known=best, source="Wales and Ulker 2006, optimised again to 14 digits",
-        limits=core.Limits(cpu_seconds=1.0),
+        limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0),
         evaluate=functools.partial(evaluate, n=n))
     for n, (baseline, best) in SIZES.items()
 ]

@@ -15,74 +15,57 @@ CONSTANTS = 8
 STARTS = (1.0, 0.5, 0.75, 1.25, 1.5, 1.75, 2.0)  # the fit begins with all constants at one of these
 POINTS = {"search": 100, "full": 1000}  # per data set: fitting, in distribution, out of distribution
 FLOOR = 1e-9  # of the error, so that an exact form has a finite value
+INSIDE, OUTSIDE = 1.5, 2.25  # |x| and |v| of the states in distribution, and out of it
+SPREAD = 0.08
 STEP = 1e-6  # relative, of the forward difference
 
-Law = Callable[[float, float, float, tuple[float, ...]], float]
+Law = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 # name: (law a(x, v, t; c), centre of each hidden constant, mean value of the seed program over draws). Constants are
-# drawn within 15 % of their centre.
+# drawn within SPREAD of their centre.
 LAWS: dict[str, tuple[Law, tuple[float, ...], float]] = {
-    "driven": (lambda x, v, t, c: c[0] * math.sin(c[1] * t) - c[2] * v - c[3] * x**3 - c[4] * x * v,
-               (0.9, 1.3, 0.3, 0.8, 0.5), 0.49),
-    "exponential": (lambda x, v, t, c: c[0] * (1 - x * x) * v - c[1] * (math.exp(c[2] * x) - 1),
-                    (0.8, 1.2, 0.7), 0.34),
-    "duffing": (lambda x, v, t, c: c[0] * math.cos(c[1] * t) - c[2] * x - c[3] * x**3 - c[4] * v**3,
-                (1.1, 1.6, 0.6, 0.7, 0.3), 0.76),
+    "driven": (lambda x, v, t, c: c[0] * np.sin(c[1] * t) - c[2] * v - c[3] * x**3 - c[4] * x * v,
+               (0.9, 1.3, 0.3, 0.8, 0.5), 0.324),
+    "exponential": (lambda x, v, t, c: c[0] * (1 - x * x) * v - c[1] * (np.exp(c[2] * x) - 1),
+                    (0.8, 1.2, 0.7), 0.375),
+    "duffing": (lambda x, v, t, c: c[0] * np.cos(c[1] * t) - c[2] * x - c[3] * x**3 - c[4] * v**3,
+                (1.5, 1.2, 0.3, 1.0, 0.3), 0.388),
 }
 
 STATEMENT = """A point moves on a line under an unknown law: its acceleration is a function of position x, velocity v \
 and time t. Find the form of that function.
 
-Write `model(x, v, t, params)` and return the acceleration. x, v and t are arrays of shape (N,); params has shape \
-({k}, P, 1), so that params[0] to params[{last}] are free constants and a plain formula such as `params[0] * x` \
-returns shape (P, N). Use only elementwise operations. The evaluation fits the constants by least squares (from all \
-constants equal to 0.5, 0.75, ... or 2, and keeps the best); the program never sees accelerations.
+Write `model(x, v, t, params)` and return the acceleration. x, v and t are arrays of shape (N,), independent random \
+states; params has shape ({k}, P, 1), so that params[0] to params[{last}] are free constants and a plain formula such as \
+`params[0] * x` returns shape (P, N). Use only elementwise operations. The evaluation fits the constants by least \
+squares (from all constants equal to 0.5, 0.75, ... or 2, and keeps the best); the program never sees accelerations.
 
 Invalid: a shape that does not broadcast to (P, N); at the fitted constants, a number that is not finite and real.
 
 Score: the mean of -log10(error + 1e-9) over two hidden tests, where error is the mean squared error over the \
-variance: between the fitting points, and on a trajectory of larger amplitude at later times. Higher is better; \
-an exact form has 9.
+variance: one at states drawn like those of the fit, one at later times with larger x or v. Higher is better; an exact \
+form has 9.
 
-Rules: Python with numpy and scipy; no files, network or input; about one second of CPU for all calls."""
+Rules: Python with numpy and scipy; no files, network or input; half a second of CPU for all calls."""
 
 BRIEF = ("Find a formula for the acceleration of an oscillator from x, v, t and up to {k} fitted constants params[i]. "
          "Maximise -log10 of the prediction error.")
 
 
-def trajectory(law: Law, constants: tuple[float, ...], state: tuple[float, float, float], step: float, count: int
-               ) -> np.ndarray:
-  """Rows (x, v, t, acceleration) [count, 4] from state (x, v, t), by the classical Runge-Kutta method."""
-  substeps = max(1, round(step / 0.02))
-  h = step / substeps
-  x, v, t = state
-  rows = np.empty((count, 4))
-  for row in rows:
-    row[:] = x, v, t, law(x, v, t, constants)
-    for _ in range(substeps):
-      v1, a1 = v, law(x, v, t, constants)
-      v2 = v + h / 2 * a1
-      a2 = law(x + h / 2 * v1, v2, t + h / 2, constants)
-      v3 = v + h / 2 * a2
-      a3 = law(x + h / 2 * v2, v3, t + h / 2, constants)
-      v4 = v + h * a3
-      a4 = law(x + h * v3, v4, t + h, constants)
-      x += h / 6 * (v1 + 2 * v2 + 2 * v3 + v4)
-      v += h / 6 * (a1 + 2 * a2 + 2 * a3 + a4)
-      t += h
-  return rows
-
-
 @functools.lru_cache(maxsize=8)
 def data(name: str, seed: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Rows (x, v, t, acceleration) [count, 4] for fitting, in distribution and out of distribution."""
+  """Rows (x, v, t, acceleration) [count, 4] for fitting, in distribution and out of distribution.
+
+  States are independent draws and no trajectories, from which a program could read accelerations as differences of v.
+  """
   law, centres, _ = LAWS[name]
   rng = np.random.default_rng(seed)
-  constants = tuple(float(c) for c in np.array(centres) * rng.uniform(0.85, 1.15, len(centres)))
-  x, v = map(float, rng.uniform(0.8, 1.2, 2))
-  inside = trajectory(law, constants, (x, v, 0.0), 10.0 / count, 2 * count)  # t from 0 to 20
-  outside = trajectory(law, constants, (-1.6 * x, 1.6 * v, 20.0), 10.0 / count, count)
-  return inside[::2], inside[1::2], outside
+  constants = np.array(centres) * rng.uniform(1 - SPREAD, 1 + SPREAD, len(centres))
+  states = rng.uniform((-INSIDE, -INSIDE, 0), (INSIDE, INSIDE, 20), (2 * count, 3))
+  far = rng.uniform((-OUTSIDE, -OUTSIDE, 20), (OUTSIDE, OUTSIDE, 30), (16 * count, 3))
+  far = far[np.abs(far[:, :2]).max(axis=1) > INSIDE][:count]
+  sets = states[:count], states[count:], far
+  return tuple(np.column_stack([rows, law(*rows.T, constants)]) for rows in sets)
 
 
 def predict(session: core.Session, params: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -147,7 +130,7 @@ TASKS = [
         name=f"oscillator_regression_{name}", family="oscillator_regression", domain="symbolic_regression",
         statement=STATEMENT.format(k=CONSTANTS, last=CONSTANTS - 1), brief=BRIEF.format(k=CONSTANTS),
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="model", direction="max", baseline=baseline,
-        best_known=-math.log10(FLOOR), source="the hidden law itself", limits=core.Limits(cpu_seconds=1.0),
-        evaluate=functools.partial(evaluate, name=name))
+        best_known=-math.log10(FLOOR), source="the hidden law itself",
+        limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=functools.partial(evaluate, name=name))
     for name, (_, _, baseline) in LAWS.items()
 ]
