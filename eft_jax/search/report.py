@@ -7,12 +7,14 @@ import contextlib
 import os
 import pathlib
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from eft_jax.core import APPLIED, Attempt, Outcome, Task
 
 EVENTS_EVERY = 50  # attempts between two points of the shares
+FLUSH_SECONDS = 10.0
 
 
 class Report:
@@ -26,7 +28,7 @@ class Report:
     self.steps = 0
     self.curve: list[list[float]] = []  # [step, best score so far], where it rose
     self._applied = self._improved = 0
-    self._writer = None
+    self._events: Events | None = None
 
   def add(self, attempt: Attempt, live: bool = True) -> None:
     self.outcomes[attempt.outcome.value] += 1
@@ -74,20 +76,54 @@ class Report:
 
   def close(self) -> None:
     """Writes the best program and ends the events; a full disk does not hide an earlier error."""
-    with contextlib.suppress(OSError):
-      if self.best is not None:
-        temporary = self.best_path.with_name(self.best_path.name + ".tmp")
+    if self.best is not None:
+      temporary = self.best_path.with_name(self.best_path.name + ".tmp")
+      try:
         temporary.write_text(self.best.program.source, encoding="utf-8", errors="surrogatepass")
         os.replace(temporary, self.best_path)
-      if self._writer is not None:
-        self._event("best_score", self.best.score if self.best else 0.0, self.steps)
-        self._writer.close()
+      except OSError:
+        temporary.unlink(missing_ok=True)
+      self._event("best_score", self.best.score, self.steps)
+    if self._events is not None:
+      self._events.close()
 
   def _event(self, name: str, value: float, step: int) -> None:
+    if self._events is None:
+      self._events = Events(self._workdir / "tensorboard")
+    self._events.add(f"search/{name}", value, step)
+
+
+class Events:
+  """TensorBoard scalars, written at once on the caller's thread; a disk that refuses them ends them, not the run.
+
+  tensorboardX's SummaryWriter would write from a thread of its own, whose errors land as tracebacks on the screen.
+  """
+
+  def __init__(self, folder: pathlib.Path):
+    with without_torch():
+      from tensorboardX import event_file_writer, summary
+      from tensorboardX.proto import event_pb2
+    self._scalar, self._event, self._writer, self._flushed = summary.scalar, event_pb2.Event, None, time.monotonic()
     with contextlib.suppress(OSError):
-      if self._writer is None:
-        self._writer = summary_writer(self._workdir / "tensorboard")
-      self._writer.add_scalar(f"search/{name}", value, step)
+      folder.mkdir(parents=True, exist_ok=True)
+      self._writer = event_file_writer.EventsWriter(str(folder / "events"), f".{os.getpid()}")
+
+  def add(self, name: str, value: float, step: int) -> None:
+    event = self._event(wall_time=time.time(), step=step, summary=self._scalar(name, value))
+    self._do(lambda: self._writer.write_event(event))
+    if time.monotonic() - self._flushed > FLUSH_SECONDS:
+      self._flushed = time.monotonic()
+      self._do(lambda: self._writer.flush())
+
+  def close(self) -> None:
+    self._do(lambda: self._writer.close())
+
+  def _do(self, write: Callable[[], Any]) -> None:
+    if self._writer is not None:
+      try:
+        write()
+      except OSError:
+        self._writer = None
 
 
 @contextlib.contextmanager
@@ -101,9 +137,3 @@ def without_torch() -> Iterator[None]:
     yield
   finally:
     sys.modules.pop("torch", None)
-
-
-def summary_writer(folder: pathlib.Path) -> Any:
-  with without_torch():
-    from tensorboardX import SummaryWriter
-  return SummaryWriter(str(folder), flush_secs=5)

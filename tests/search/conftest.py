@@ -38,11 +38,14 @@ class FakePool:
     self.calls = []   # (program, previous) in the order of submission
     self.infra = {}   # hash of a program -> how often it fails for our reasons
     self.seed_outcome = Outcome.OK
+    self._seeds = {}
 
   def submit(self, task_name, program, *, fidelity="search", previous=None):
     assert fidelity == "search"
     self.calls.append((program, previous))
-    return self._threads.submit(self._evaluate, program, previous, program == core.load(task_name).seed_program)
+    seed = self._seeds.setdefault(task_name, None) or core.load(task_name).seed_program
+    self._seeds[task_name] = seed
+    return self._threads.submit(self._evaluate, program, previous, program == seed)
 
   def _evaluate(self, program, previous, seed):
     time.sleep(self._delay * random.random())

@@ -98,7 +98,8 @@ def test_results_and_files(tmp_path, run):
   assert result["curve"][0] == [0, done[0].score] and result["curve"][-1] == [best.step, best.score]
   assert all(b[1] > a[1] for a, b in zip(result["curve"], result["curve"][1:], strict=False))
   assert pathlib.Path(result["best_program"]).read_text() == best.program.source
-  assert list((tmp_path / "tensorboard").glob("events.*"))
+  (events,) = (tmp_path / "tensorboard").glob("events.out.tfevents.*")
+  assert b"search/best_score" in events.read_bytes() and b"search/share_ok" in events.read_bytes()
   assert json.loads(json.dumps(result)) == result
 
 
