@@ -36,8 +36,8 @@ STATEMENT = """A point moves on a line under an unknown law: its acceleration is
 and time t. Find the form of that function.
 
 Write `model(x, v, t, params)` and return the acceleration. x, v and t are arrays of shape (N,), independent random \
-states; params has shape ({k}, P, 1), so that params[0] to params[{last}] are free constants and a plain formula such as \
-`params[0] * x` returns shape (P, N). Use only elementwise operations. The evaluation fits the constants by least \
+states; params has shape ({k}, P, 1), so that params[0] to params[{last}] are free constants and a plain formula such \
+as `params[0] * x` returns shape (P, N). Use only elementwise operations. The evaluation fits the constants by least \
 squares (from all constants equal to 0.5, 0.75, ... or 2, and keeps the best); the program never sees accelerations.
 
 Invalid: a shape that does not broadcast to (P, N); at the fitted constants, a number that is not finite and real.
@@ -85,7 +85,7 @@ def predict(session: core.Session, params: np.ndarray, rows: np.ndarray) -> np.n
 
 def fit(session: core.Session, rows: np.ndarray) -> np.ndarray:
   """Constants [constants] of the least squares fit to rows [N, 4], the best over STARTS."""
-  latest: dict[str, np.ndarray] = {}
+  latest = {"params": np.empty(0), "slopes": np.empty(0)}
 
   def residuals(params: np.ndarray) -> np.ndarray:
     """[N]; the Jacobian comes with the same call of the candidate."""
@@ -93,11 +93,17 @@ def fit(session: core.Session, rows: np.ndarray) -> np.ndarray:
     values = predict(session, np.vstack([params, params + np.diag(steps)]), rows)
     with np.errstate(all="ignore"):
       slopes = (values[1:] - values[0]).T / steps
-    latest["slopes"] = np.where(np.isfinite(slopes), slopes, 0)
+    latest.update(params=params.copy(), slopes=np.where(np.isfinite(slopes), slopes, 0))
     return np.clip(np.nan_to_num(values[0] - rows[:, 3], nan=1e9), -1e9, 1e9)
 
-  fits = [optimize.least_squares(residuals, np.full(CONSTANTS, start), jac=lambda _: latest["slopes"], method="lm",
-                                 max_nfev=30) for start in STARTS]
+  def jacobian(params: np.ndarray) -> np.ndarray:
+    """[N, constants]"""
+    if not np.array_equal(params, latest["params"]):
+      residuals(params)
+    return latest["slopes"]
+
+  fits = [optimize.least_squares(residuals, np.full(CONSTANTS, start), jac=jacobian, method="lm", max_nfev=30)
+          for start in STARTS]
   return min(fits, key=lambda fit: fit.cost).x
 
 
