@@ -13,7 +13,7 @@ from eft_jax import models
 from eft_jax.serve import programs, sampling
 from eft_jax.serve.requests import GenerateRequest
 
-LENGTHS = (128, 256, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
+LENGTHS = (256, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
 _GOLDEN = 0x9E3779B97F4A7C15  # odd: distinct sample indices give distinct keys
 # A smaller batch is worth its copy (and perhaps its compilation) when it saves at least so many row-steps.
 _WORTH = 1000

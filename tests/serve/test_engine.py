@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from eft_jax import models
+from eft_jax.serve import weights
 from eft_jax.serve.engine import Engine
 from eft_jax.serve.requests import GenerateRequest, QueueFull, RequestError, SamplingParams
 
@@ -211,6 +212,15 @@ def test_weight_update_changes_answers_and_versions(tiny):
   assert list(after.output_ids) == tiny.greedy(ids, 12, other) and after.weight_versions == (("v1", 0, 12),)
   assert after.cached_tokens == 0  # nothing of the old weights is reused
   assert still.output_ids == after.output_ids and still.weight_versions == (("v1", 0, 12),)
+
+
+def test_weights_are_a_copy(tiny):
+  """A trainer's donated parameters may vanish; in either layout the engine has its own."""
+  for params in (tiny.params, models.unstack(tiny.config, tiny.params)):
+    mine = jax.tree.map(lambda x: jnp.array(x, copy=True), params)
+    held = weights.prepare(tiny.config, mine, jnp.dtype("float32"))
+    jax.tree.map(lambda x: x.delete(), mine)
+    assert all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(held))
 
 
 def test_adapters_are_served(engine, tiny):
