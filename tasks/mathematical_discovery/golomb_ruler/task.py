@@ -49,7 +49,7 @@ TASKS = [
         name=f"golomb_ruler_{n}", family="golomb_ruler", domain="mathematical_discovery",
         statement=STATEMENT.format(n=n, best=best), brief=BRIEF.format(n=n),
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="construct", direction="min",
-        baseline=baseline, best_known=best, source="optimal by exhaustive search, OEIS A003022",
+        baseline=float(baseline), best_known=float(best), source="optimal by exhaustive search, OEIS A003022",
         limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=functools.partial(evaluate, n=n))
     for n, (baseline, best) in ORDERS.items()
 ]
