@@ -31,7 +31,7 @@ class Score:
   value: float
   metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
   artifacts: Mapping[str, str] = dataclasses.field(default_factory=dict)
-  construction: np.ndarray | None = None
+  construction: np.ndarray | None = dataclasses.field(default=None, compare=False)
 
   def __post_init__(self):
     if not math.isfinite(self.value):
