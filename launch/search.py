@@ -8,6 +8,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from absl import flags
 
 from eft_jax import store
+from eft_jax.core.settings import ConfigError
 from eft_jax.search import loop
 from eft_jax.search.settings import SearchSettings
 from launch import common
@@ -17,6 +18,8 @@ EXPORT_TRACE = flags.DEFINE_string(
 
 
 def run(settings, workdir, progress):
+  if EXPORT_TRACE.value and not pathlib.Path(EXPORT_TRACE.value).absolute().parent.is_dir():
+    raise ConfigError(f"--export_trace={EXPORT_TRACE.value}: its folder does not exist.")
   results = loop.run_search(settings, workdir, progress)
   if EXPORT_TRACE.value:
     with store.Store(workdir / store.FILE_NAME, read_only=True) as attempts:

@@ -99,6 +99,11 @@ class SearchSettings:
       raise ConfigError(f"config.batch is {self.batch}, expected a multiple of config.group_size = {self.group_size}.")
     if self.steps % self.batch:
       raise ConfigError(f"config.steps is {self.steps}, expected a multiple of config.batch = {self.batch}.")
+    if self.prompt.profile == "compact":
+      for name in ("top", "diverse"):
+        if getattr(self.archive, name) != getattr(ArchiveSettings, name):
+          raise ConfigError(f"config.archive.{name} has no effect with config.prompt.profile='compact', which shows no "
+                            "other programs: leave it as it is.")
     if self.proposer == "scripted":
       for name, default in (("sampling", Sampling()), ("server", ServerSettings())):
         if getattr(self, name) != default:

@@ -54,6 +54,7 @@ def test_one_trace_for_any_number_of_workers_and_a_summary(tmp_path):
     ("--config.task=thomson_energy_13", "Unknown task 'thomson_energy_13'. Nearest: thomson_energy_12"),
     ("--config.stepz=3", "stepz"), ("--config.lag=0", "config.lag is 0"),
     ("--config.archive.islands=0", "archive.islands is 0"), ("--config.steps=abc", "steps"),
+    ("--export_trace=/no/such/folder/trace.jsonl", "its folder does not exist"),
     ("--config.server.url=http://127.0.0.1:9", "config.server has no effect")])
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, option, words):
   shown = launch(tmp_path / "run", option, code=2)

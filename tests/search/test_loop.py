@@ -419,7 +419,8 @@ def test_a_folder_that_cannot_be_used(tmp_path, run):
 
 @pytest.mark.parametrize("change, words", [
     (dict(steps=7, batch=2), "config.steps"), (dict(batch=3, group_size=2), "config.batch"),
-    (dict(lag=0), "config.lag"), (dict(sampling=Sampling(temperature=1.0)), "config.sampling has no effect")])
+    (dict(lag=0), "config.lag"), (dict(archive=archives.ArchiveSettings(top=5)), "config.archive.top has no effect"),
+    (dict(sampling=Sampling(temperature=1.0)), "config.sampling has no effect")])
 def test_impossible_settings(change, words):
   with pytest.raises(ConfigError, match=words):
     settings(**change)

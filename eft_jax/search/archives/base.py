@@ -48,8 +48,9 @@ class Archive(Protocol):
     """Coordinates of a new program, to be stored in its attempt before it is added."""
 
 
-_ISLANDS_ONLY = ("islands", "population", "elites", "exploration", "exploitation", "features", "bins",
+_ISLANDS_ONLY = ("diverse", "islands", "population", "elites", "exploration", "exploitation", "features", "bins",
                  "migration_interval", "migration_rate")
+_UNUSED = {"islands": ("k",), "topk": _ISLANDS_ONLY, "best_of_n": ("k", "top", *_ISLANDS_ONLY)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,11 +103,8 @@ class ArchiveSettings:
                         "expected at most 1.")
     if not self.features or len(set(self.features)) != len(self.features):
       raise ConfigError(f"archive.features is {self.features}, expected at least one name, each once.")
-    unused = () if self.kind == "islands" else (*_ISLANDS_ONLY, *(("k",) if self.kind == "best_of_n" else ()))
-    if self.kind == "islands":
-      unused = ("k",)
     for field in dataclasses.fields(self):
-      if field.name in unused and getattr(self, field.name) != field.default:
+      if field.name in _UNUSED[self.kind] and getattr(self, field.name) != field.default:
         raise ConfigError(f"archive.{field.name} has no effect with archive.kind={self.kind!r}: leave it at "
                           f"{field.default!r}.")
 
