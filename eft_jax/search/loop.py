@@ -34,7 +34,7 @@ from eft_jax.search.settings import SearchSettings, identify
 
 BACKOFF = 0.5           # seconds before the first retry; doubles
 TEXT_CHARS = 4000       # of one artifact
-PREVIOUS_CACHE = 64     # constructions kept in memory
+PREVIOUS_CACHE = 16     # constructions kept in memory, of up to 8 MB each
 
 
 class Progress(Protocol):
@@ -435,8 +435,8 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 
 
 def _steady(text: str) -> str:
-  """A program's text, capped and without memory addresses, which no run repeats."""
-  return _ADDRESS.sub("0x...", text[:TEXT_CHARS])
+  """A program's text, capped, without memory addresses, which no run repeats, and without what no tokenizer takes."""
+  return _ADDRESS.sub("0x...", text[:TEXT_CHARS]).encode("utf-8", "replace").decode()
 
 
 def _raise(error: BaseException) -> None:

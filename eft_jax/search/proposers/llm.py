@@ -113,6 +113,7 @@ class OpenAI:
       text, thought = message.get("content") or "", message.get("reasoning_content") or message.get("reasoning") or ""
     except (ValueError, LookupError, TypeError, AttributeError) as error:
       raise ProposerError(f"The server at {self._url} answers no chat completion: {answer.text[:200]}") from error
+    text, thought = (part.encode("utf-8", "replace").decode() for part in (text, thought))  # lone surrogates
     if not thought:
       thought, text = render.parse(text)
     return Response(text, thought, finish="length" if choice.get("finish_reason") == "length" else "stop")

@@ -126,6 +126,8 @@ def test_openai_sends_messages_and_reads_both_ways_of_reasoning(chat):
   assert body == {"model": "big", "messages": [{"role": "system", "content": "Be brief."},
                                                {"role": "user", "content": "Hello"}],
                   "temperature": 0.5, "top_p": 0.9, "max_tokens": 33, "seed": (2**62 + 5) % 2**31}
+  chat.answer = _chat("B\ud800")
+  assert proposer.propose([REQUEST])[0].text == "B?"
   chat.answer = _chat("B", reasoning_content="A.")
   replies = proposer.propose([REQUEST] * 3)
   assert [(r.reasoning, r.text) for r in replies] == [("A.", "B")] * 3
