@@ -6,6 +6,7 @@ is at least some threshold, and that threshold is found by bisection over the bi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -108,22 +109,28 @@ def keep(weights: Float[Array, "B V"], controls: Controls) -> Float[Array, "B V"
   Args:
     weights: unnormalised probabilities, the largest of each row is 1.
   """
+  rows, vocabulary = weights.shape
   mass = controls.top_p * jnp.sum(weights, axis=-1)
+  in_top_k = lambda above: jnp.sum(above, axis=-1, dtype=jnp.int32) >= controls.top_k
+  in_top_p = lambda above: (jnp.sum(jnp.where(above, weights, 0.0), axis=-1) > mass) & (controls.top_p < 1)
+  none = lambda: jnp.zeros(rows, jnp.float32)
+  by_k = jax.lax.cond(jnp.any(controls.top_k < vocabulary), lambda: _threshold(weights, in_top_k), none)
+  by_p = jax.lax.cond(jnp.any(controls.top_p < 1), lambda: _threshold(weights, in_top_p), none)
+  threshold = jnp.maximum(jnp.maximum(by_k, by_p), controls.min_p)
+  return jnp.where(weights >= threshold[:, None], weights, 0.0)
 
+
+def _threshold(weights: Float[Array, "B V"], enough: Callable[[Bool[Array, "B V"]], Bool[Array, " B"]]) -> Array:
+  """[B], the largest threshold for which `enough(weights >= threshold)` holds; 0 where none does. Weights are <= 1."""
   def narrow(_, bounds):
-    low, high = bounds
+    low, high = bounds  # `low` is enough, `high` is not
     middle = (low + high) // 2
-    above = weights >= jax.lax.bitcast_convert_type(middle, jnp.float32)[:, None]
-    enough = jnp.sum(above, axis=-1, dtype=jnp.int32) >= controls.top_k
-    enough |= (jnp.sum(jnp.where(above, weights, 0.0), axis=-1) > mass) & (controls.top_p < 1)
-    return jnp.where(enough, middle, low), jnp.where(enough, high, middle)
+    good = enough(weights >= jax.lax.bitcast_convert_type(middle, jnp.float32)[:, None])
+    return jnp.where(good, middle, low), jnp.where(good, high, middle)
 
-  # Invariant: the threshold `low` keeps enough tokens for one of the two rules, `high` does not.
   rows = weights.shape[0]
   start = (jnp.zeros(rows, jnp.int32), jnp.full(rows, _ONE_BITS + 1, jnp.int32))
-  low, _ = jax.lax.fori_loop(0, 31, narrow, start)
-  threshold = jnp.maximum(jax.lax.bitcast_convert_type(low, jnp.float32), controls.min_p)
-  return jnp.where(weights >= threshold[:, None], weights, 0.0)
+  return jax.lax.bitcast_convert_type(jax.lax.fori_loop(0, 31, narrow, start)[0], jnp.float32)
 
 
 def uniforms(key: UInt32[Array, "B 2"], positions: Int[Array, " B"]) -> Float[Array, "B 2"]:
