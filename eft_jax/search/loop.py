@@ -130,7 +130,7 @@ def _open_store(settings: SearchSettings, task: Task, workdir: pathlib.Path, run
 
 
 class _Search:
-  """The state of one run. Everything but `_propose` runs on the caller's thread."""
+  """The state of one run. Everything but `_propose` and what it calls runs on the caller's thread."""
 
   def __init__(self, settings: SearchSettings, task: Task, store: store_lib.Store, pool: Any, proposer: Proposer,
                run: str, result: report.Report, progress: Progress):
@@ -164,8 +164,8 @@ class _Search:
         self._admit(self._batches.pop(admitted + 1))
         admitted += 1
         self._open_after(admitted)
-    self._check_seed()
-    self._progress(self._report.steps, self._settings.steps, text=self._report.text(), force=True)
+    if self._stored >= self._last:  # there was nothing to do
+      self._progress(self._report.steps, self._settings.steps, text=self._report.text())
 
   def close(self) -> None:
     """Lets the proposer's threads end; one that waits for a server does not hold up the process."""
