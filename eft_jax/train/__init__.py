@@ -1,0 +1,14 @@
+"""Mid-training: packed batches, a compiled step on a mesh, checkpoints that resume to the bit, one readable loop."""
+
+from eft_jax.train.loop import NonFiniteLoss, run_train
+from eft_jax.train.settings import (
+    CheckpointSettings,
+    DataSettings,
+    LoraSettings,
+    MeshSettings,
+    OptimizerSettings,
+    TrainSettings,
+)
+
+__all__ = ["CheckpointSettings", "DataSettings", "LoraSettings", "MeshSettings", "NonFiniteLoss", "OptimizerSettings",
+           "TrainSettings", "run_train"]

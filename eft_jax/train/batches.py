@@ -1,0 +1,143 @@
+"""Rows to packed batches: render, drop what is too long, shuffle, pack with grain; a function of seed and position."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+from collections.abc import Iterable, Sequence
+
+import grain
+import jax
+import numpy as np
+
+from eft_jax.core.settings import ConfigError
+from eft_jax.finch import Row
+from eft_jax.text import Tokenizer, render
+from eft_jax.train.settings import DataSettings
+
+
+@functools.partial(jax.tree_util.register_dataclass, data_fields=["tokens", "positions", "segment_ids", "loss_mask"],
+                   meta_fields=[])
+@dataclasses.dataclass(frozen=True)
+class Batch:
+  """Packed rows.
+
+  Attributes:
+    tokens: [B, T] int32.
+    positions: [B, T] int32, within each document.
+    segment_ids: [B, T] int32, number of the document in its row from 1; 0 is padding.
+    loss_mask: [B, T] bool, tokens that are to be learnt. They are targets: the loss of token t stands at t - 1.
+  """
+
+  tokens: np.ndarray | jax.Array
+  positions: np.ndarray | jax.Array
+  segment_ids: np.ndarray | jax.Array
+  loss_mask: np.ndarray | jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples(Sequence):
+  """Tokenized examples in memory. Item: {'tokens': [n] int32, 'loss_mask': [n] bool}."""
+
+  tokens: list[np.ndarray]
+  loss_masks: list[np.ndarray]
+  dropped: dict[str, int]  # reason -> count
+
+  def __len__(self) -> int:
+    return len(self.tokens)
+
+  def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+    return {"tokens": self.tokens[index], "loss_mask": self.loss_masks[index]}
+
+  @property
+  def total_tokens(self) -> int:
+    return sum(map(len, self.tokens))
+
+  @property
+  def loss_tokens(self) -> int:
+    return int(sum(mask.sum() for mask in self.loss_masks))
+
+
+def tokenize(rows: Iterable[Row], tokenizer: Tokenizer, settings: DataSettings) -> Examples:
+  """Renders the rows of the wanted labels.
+
+  Raises:
+    ConfigError: an example is longer than a row and settings.too_long is 'refuse'.
+  """
+  examples, dropped = Examples([], [], {}), collections.Counter()
+  for row in rows:
+    if row.improvement_label not in settings.labels:
+      dropped["label"] += 1
+      continue
+    tokens, mask = render.example(tokenizer, row.prompt, row.reply)
+    if len(tokens) > settings.row_length:
+      if settings.too_long == "refuse":
+        raise ConfigError(f"Row {row.instance_uid} has {len(tokens)} tokens, data.row_length is {settings.row_length}: "
+                          "raise it, or set data.too_long='drop'.")
+      dropped["too_long"] += 1
+      continue
+    examples.tokens.append(np.array(tokens, np.int32))
+    examples.loss_masks.append(np.array(mask, bool))
+  examples.dropped.update(dropped)
+  return examples
+
+
+def packed(dataset: grain.MapDataset, settings: DataSettings, rows: int, seed: int) -> grain.IterDataset:
+  """A data set of Examples items to one of Batches with `rows` rows; the last may have fewer."""
+  lengths = {"tokens": settings.row_length, "loss_mask": settings.row_length}
+  pack = {"first_fit": grain.experimental.FirstFitPackIterDataset,
+          "best_fit": grain.experimental.BestFitPackIterDataset,
+          "none": functools.partial(grain.experimental.FirstFitPackIterDataset, max_sequences_per_bin=1)}
+  # One thread and no prefetch: the items are in memory, and a checkpoint of the iterator is then its exact place.
+  items = dataset.to_iter_dataset(grain.ReadOptions(num_threads=0, prefetch_buffer_size=0))
+  bins = max(settings.packing_bins, rows)
+  return pack[settings.packing](items, length_struct=lengths, num_packing_bins=bins, seed=seed).batch(rows).map(_batch)
+
+
+def _batch(columns: dict[str, np.ndarray]) -> Batch:
+  return Batch(columns["tokens"], columns["tokens_positions"], columns["tokens_segment_ids"], columns["loss_mask"])
+
+
+def stream(examples: Examples, settings: DataSettings, seed: int,
+           shard: tuple[int, int] = (0, 1)) -> grain.DatasetIterator:
+  """Endless shuffled batches for training; every epoch has another order.
+
+  `get_state` gives plain data for a checkpoint, `set_state` continues with exactly the batch that came next.
+
+  Args:
+    shard: (index, count) of this process; each gets its part of every batch's rows.
+
+  Raises:
+    ConfigError: there is nothing to learn from, or the processes do not divide the batch.
+  """
+  check(examples, "train")
+  index, count = shard
+  if settings.batch_size % count or len(examples) < count:
+    raise ConfigError(f"data.batch_size {settings.batch_size} and {len(examples)} examples do not divide over {count} "
+                      "processes.")
+  dataset = grain.MapDataset.source(examples).shuffle(seed=seed)[index::count].repeat()
+  return iter(packed(dataset, settings, settings.batch_size // count, seed))
+
+
+def once(examples: Examples, settings: DataSettings, rows: int) -> list[Batch]:
+  """All examples in their order as batches of exactly `rows` rows, padded with empty rows at the end."""
+  if not len(examples):
+    return []
+  batches = list(packed(grain.MapDataset.source(examples), settings, rows, 0))
+  missing = rows - len(batches[-1].tokens)
+  batches[-1] = jax.tree.map(lambda x: np.pad(x, [(0, missing), (0, 0)]), batches[-1])
+  return batches
+
+
+def count_rows(examples: Examples, settings: DataSettings, seed: int) -> int:
+  """Packed rows of one epoch in the order of the first."""
+  dataset = grain.MapDataset.source(examples).shuffle(seed=seed)
+  return sum(len(batch.tokens) for batch in packed(dataset, settings, settings.batch_size, seed))
+
+
+def check(examples: Examples, split: str) -> None:
+  """Raises ConfigError where there is nothing to learn from."""
+  if not examples.loss_tokens:
+    raise ConfigError(f"Split {split!r} has {len(examples)} examples with {examples.loss_tokens} tokens to learn "
+                      f"(left out: {examples.dropped or 'none'}): check data.path, data.labels and data.row_length.")

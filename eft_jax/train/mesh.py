@@ -1,0 +1,78 @@
+"""Devices as a mesh with the axes data, fsdp, tensor, and what is placed where on it.
+
+Axis types are always passed: the default of jax.make_mesh is Explicit since JAX 0.9, and the decoder is written for
+Auto, where the compiler carries the shardings of the inputs through.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from eft_jax import models
+from eft_jax.core.settings import ConfigError
+from eft_jax.train.settings import MeshSettings
+
+AXES = ("data", "fsdp", "tensor")
+
+
+def make(settings: MeshSettings, devices: Sequence[jax.Device] | None = None) -> Mesh:
+  """The mesh of all devices.
+
+  Raises:
+    ConfigError: the axes do not multiply to the number of devices.
+  """
+  devices = jax.devices() if devices is None else devices
+  sizes = [getattr(settings, axis) for axis in AXES]
+  given = ", ".join(f"mesh.{axis}={size}" for axis, size in zip(AXES, sizes, strict=True))
+  if any(size < 1 and size != -1 for size in sizes) or sizes.count(-1) > 1:
+    raise ConfigError(f"{given}: expected sizes of at least 1, one of them may be -1.")
+  known = math.prod(size for size in sizes if size != -1)
+  sizes = [len(devices) // known if size == -1 else size for size in sizes]
+  if math.prod(sizes) != len(devices):
+    raise ConfigError(f"{given} does not divide {len(devices)} {devices[0].platform} devices: the product must be "
+                      "their number.")
+  return jax.make_mesh(tuple(sizes), AXES, axis_types=(AxisType.Auto,) * 3, devices=devices)
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+  """The same on every device."""
+  return NamedSharding(mesh, PartitionSpec())
+
+
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+  """Rows divided over data and fsdp, for arrays [A, B, ...] with parts A in front."""
+  rows = models.sharding.spec(("batch",), mesh)
+  return NamedSharding(mesh, PartitionSpec(None, *rows))
+
+
+def check_batch(mesh: Mesh, batch_size: int, accumulate: int) -> None:
+  """Raises ConfigError where a part of a batch does not divide over the devices."""
+  ways = mesh.shape["data"] * mesh.shape["fsdp"]
+  if (batch_size // accumulate) % ways:
+    raise ConfigError(f"data.batch_size {batch_size} / accumulate {accumulate} = {batch_size // accumulate} rows is "
+                      f"not divisible by mesh.data * mesh.fsdp = {ways}.")
+
+
+def place(mesh: Mesh, batch: Any, parts: int) -> Any:
+  """A batch of numpy arrays [B, ...] as device arrays [parts, B / parts, ...].
+
+  With several processes each gives its own rows, B / processes of them.
+  """
+  sharding = batch_sharding(mesh)
+
+  def one(x: np.ndarray) -> jax.Array:
+    split = x.reshape(parts, x.shape[0] // parts, *x.shape[1:])
+    return jax.make_array_from_process_local_data(sharding, split)
+
+  return jax.tree.map(one, batch)
+
+
+def place_whole(mesh: Mesh, batch: Any) -> Any:
+  """A batch that every process has whole, [B, ...], as device arrays [1, B, ...]."""
+  return jax.device_put(jax.tree.map(lambda x: x[None], batch), batch_sharding(mesh))

@@ -1,0 +1,176 @@
+"""Settings of the training stage: one frozen dataclass per concern; impossible combinations are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Literal
+
+from eft_jax.core.settings import ConfigError, changeable
+from eft_jax.finch import LABELS
+
+
+def _at_least(prefix: str, settings: object, **limits: float) -> None:
+  for name, limit in limits.items():
+    if getattr(settings, name) < limit:
+      raise ConfigError(f"{prefix}{name} is {getattr(settings, name)}, expected at least {limit}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSettings:
+  """What is trained on.
+
+  Attributes:
+    path: a data set, or the work directory of launch/build_dataset.py.
+    labels: rows of these labels; plain SFT takes the improved ones only.
+    row_length: tokens T of a packed row.
+    batch_size: packed rows B of one optimizer step, over all devices, split over `accumulate` parts.
+    packing: 'first_fit' or 'best_fit' (grain's), or 'none': one example per row.
+    packing_bins: rows that are open at a time while packing; more waste less.
+    too_long: what to do with an example above row_length tokens: 'drop' (counted) or 'refuse'. None is ever cut.
+    validation_rows: most packed rows of the validation split to report a loss on; 0 for none.
+  """
+
+  path: str = ""
+  labels: tuple[str, ...] = ("improved",)
+  row_length: int = 1024
+  batch_size: int = 8
+  packing: Literal["first_fit", "best_fit", "none"] = "best_fit"
+  packing_bins: int = 64
+  too_long: Literal["drop", "refuse"] = "drop"
+  validation_rows: int = 64
+
+  def __post_init__(self):
+    if not self.labels or set(self.labels) - set(LABELS):
+      raise ConfigError(f"data.labels is {self.labels!r}, expected some of {', '.join(LABELS)}.")
+    _at_least("data.", self, row_length=2, batch_size=1, packing_bins=1, validation_rows=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerSettings:
+  """AdamW.
+
+  Attributes:
+    learning_rate: after warm-up.
+    schedule: shape after warm-up, down to final_fraction * learning_rate.
+    warmup_steps: of linear rise from 0.
+    weight_decay: of matrices; norms, whose names end in `scale`, are never decayed.
+    clip_norm: largest global norm of the gradient; 0 for no clipping.
+  """
+
+  learning_rate: float = 1e-5
+  schedule: Literal["constant", "cosine", "linear"] = "cosine"
+  warmup_steps: int = 10
+  final_fraction: float = 0.1
+  b1: float = 0.9
+  b2: float = 0.95
+  epsilon: float = 1e-8
+  weight_decay: float = 0.0
+  clip_norm: float = 1.0
+
+  def __post_init__(self):
+    _at_least("optimizer.", self, learning_rate=0, warmup_steps=0, weight_decay=0, clip_norm=0, epsilon=0)
+    for name in ("b1", "b2", "final_fraction"):
+      if not 0 <= getattr(self, name) <= 1:
+        raise ConfigError(f"optimizer.{name} is {getattr(self, name)}, expected a number in [0, 1].")
+
+
+@dataclasses.dataclass(frozen=True)
+class LoraSettings:
+  """Adapters instead of full training: rank 0 trains all parameters.
+
+  Attributes:
+    alpha: scale times rank; 0 means equal to rank.
+    targets: names of the adapted matmuls; () for all linear layers and the output head.
+  """
+
+  rank: int = 0
+  alpha: float = 0.0
+  targets: tuple[str, ...] = ()
+
+  def __post_init__(self):
+    _at_least("lora.", self, rank=0, alpha=0)
+    if not self.rank and (self.alpha or self.targets):
+      raise ConfigError("lora.alpha and lora.targets need lora.rank above 0.")
+
+
+@dataclasses.dataclass(frozen=True)
+class MeshSettings:
+  """Devices along each axis; one axis may be -1: what is left over.
+
+  Attributes:
+    data: rows are divided, parameters copied. fsdp: both are divided. tensor: heads, hidden units, vocabulary.
+  """
+
+  data: int = 1
+  fsdp: int = -1
+  tensor: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointSettings:
+  """When to save. The last step and a stop by signal are always saved.
+
+  Attributes:
+    every: optimizer steps between checkpoints; 0 for the last step only.
+    keep: newest checkpoints that stay on disk.
+  """
+
+  every: int = 0
+  keep: int = 2
+
+  def __post_init__(self):
+    _at_least("checkpoint.", self, every=0, keep=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainSettings:
+  """Settings of launch/train.py.
+
+  Attributes:
+    model: name or path for models.load.
+    steps: optimizer steps; 0 means `epochs` passes over the packed data.
+    epochs: used when steps is 0.
+    accumulate: parts of a batch whose gradients are summed before one update; saves memory, changes nothing else.
+    frozen: regular expressions; parameters whose path ('embed/table', 'layers/0/mlp/up/kernel') matches one from its
+      start are not trained.
+    compute_dtype: of activations and matmuls. Parameters and optimizer state are float32.
+    remat: what the backward pass computes again instead of keeping, a name in models.
+    logprob_chunk: tokens whose logits exist at a time.
+    seed: of the data order and of new adapters.
+    evaluate_every: steps between validation losses; 0 for before and after only.
+    export: write a Hugging Face folder to DIR/export at the end, adapters merged.
+    tensorboard: write events beside metrics.jsonl.
+  """
+
+  model: str = "smollm2_135m"
+  data: DataSettings = DataSettings()
+  optimizer: OptimizerSettings = OptimizerSettings()
+  lora: LoraSettings = LoraSettings()
+  mesh: MeshSettings = MeshSettings()
+  checkpoint: CheckpointSettings = CheckpointSettings()
+  steps: int = changeable(0)
+  epochs: float = changeable(1.0)
+  accumulate: int = 1
+  frozen: tuple[str, ...] = ()
+  compute_dtype: Literal["float32", "bfloat16"] = "float32"
+  remat: str = "full"
+  logprob_chunk: int = 512
+  seed: int = 0
+  evaluate_every: int = 0
+  export: bool = True
+  tensorboard: bool = True
+
+  def __post_init__(self):
+    _at_least("", self, steps=0, accumulate=1, logprob_chunk=1, evaluate_every=0)
+    if not self.steps and self.epochs <= 0:
+      raise ConfigError(f"epochs is {self.epochs} and steps is 0; expected one of them above 0.")
+    if self.data.batch_size % self.accumulate:
+      raise ConfigError(f"data.batch_size is {self.data.batch_size}, not a multiple of accumulate {self.accumulate}.")
+    if self.lora.rank and self.frozen:
+      raise ConfigError("frozen and lora.rank exclude each other: LoRA freezes all parameters; use lora.targets.")
+    for pattern in self.frozen:
+      try:
+        re.compile(pattern)
+      except re.error as error:
+        raise ConfigError(f"frozen has {pattern!r}, which is no regular expression: {error}.") from error

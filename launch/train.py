@@ -1,0 +1,15 @@
+"""Mid-training on a Finch data set.
+
+  python launch/train.py --config=configs/smollm2_cpu.py --config.data.path=DATASET --workdir=DIR
+"""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from eft_jax.train import TrainSettings, run_train
+from launch import common
+
+if __name__ == "__main__":
+  common.launch(run_train, TrainSettings, "configs/smollm2_cpu.py")

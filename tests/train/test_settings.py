@@ -1,0 +1,32 @@
+"""Impossible training settings are refused by the name of their key."""
+
+import pytest
+
+from eft_jax import train
+from eft_jax.core import settings as settings_lib
+from eft_jax.core.settings import ConfigError
+
+
+def test_settings_survive_the_way_through_a_config_file():
+  made = train.TrainSettings(frozen=("embed",), data=train.DataSettings("x", labels=("improved", "regressed")))
+  assert settings_lib.from_mapping(train.TrainSettings, settings_lib.to_dict(made)) == made
+
+
+@pytest.mark.parametrize("build,words", [
+    (lambda: train.DataSettings(labels=("good",)), "data.labels"),
+    (lambda: train.DataSettings(row_length=1), "data.row_length"),
+    (lambda: train.DataSettings(batch_size=0), "data.batch_size"),
+    (lambda: train.OptimizerSettings(b2=1.5), "optimizer.b2"),
+    (lambda: train.OptimizerSettings(clip_norm=-1.0), "optimizer.clip_norm"),
+    (lambda: train.LoraSettings(alpha=8.0), "lora.alpha"),
+    (lambda: train.LoraSettings(rank=-1), "lora.rank"),
+    (lambda: train.CheckpointSettings(keep=0), "checkpoint.keep"),
+    (lambda: train.TrainSettings(accumulate=3), "not a multiple of accumulate 3"),
+    (lambda: train.TrainSettings(epochs=0.0), "epochs is 0.0"),
+    (lambda: train.TrainSettings(frozen=("embed",), lora=train.LoraSettings(8)), "exclude each other"),
+    (lambda: train.TrainSettings(frozen=("(",)), "no regular expression"),
+])
+def test_impossible_settings_name_the_key(build, words):
+  with pytest.raises(ConfigError) as error:
+    build()
+  assert words in str(error.value)
