@@ -23,7 +23,7 @@ import numpy as np
 
 from eft_jax import models
 from eft_jax.serve import finish, programs, weights, wire
-from eft_jax.serve.requests import GenerateRequest, GenerateResult, QueueFull, RequestError
+from eft_jax.serve.requests import GenerateRequest, GenerateResult, QueueFull, RequestError, SamplingParams
 from eft_jax.serve.slots import Job, Slots
 
 logger = logging.getLogger(__name__)
@@ -110,6 +110,14 @@ class Engine:
   def generate(self, requests: Sequence[GenerateRequest]) -> list[GenerateResult]:
     """Submits requests together and waits for all results, in order."""
     return [future.result() for future in self.submit(requests)]
+
+  def warm_up(self) -> None:
+    """Compiles what a single request and a full machine need first."""
+    prompt = tuple(index % self.config.vocab_size for index in range(min(60, self.max_length // 2)))
+    for count in (1, self.slots):
+      self.generate([GenerateRequest(prompt, SamplingParams(max_new_tokens=1, sampling_seed=index))
+                     for index in range(count)])
+    self.flush()
 
   def pause(self, mode: str = "abort") -> None:
     """Stops decoding until `resume`; new requests wait.
@@ -251,8 +259,8 @@ class Engine:
     """
     job = None
     try:
-      self._slots.reserve(min(self._slots.free, len(self._waiting)))
-      while self._slots.free and (job := self._next_job()):
+      self._slots.reserve([job for job in list(self._waiting)[:self._slots.max_slots] if job.wants_slot])
+      while self._slots.free and not self._commands and (job := self._next_job()):
         self._admit(job)
         job = None
       if self._slots.active:
@@ -277,7 +285,7 @@ class Engine:
     if request.return_logprob and request.logprob_start_len >= 0 and not job.scored:
       job.input_logprobs, job.input_top = self._score(request)
       job.scored = True
-    if request.sampling.max_new_tokens:
+    if job.wants_slot:
       self._slots.admit(self._params, job)
     else:
       self._answer(job, {"type": "length", "length": 0})

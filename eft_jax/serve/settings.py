@@ -67,7 +67,7 @@ class Serving:
       service = Service(self.engine, settings.model, settings.served_model_name)
       if settings.warm_up:
         self._say("warming up")
-        service.probe().result()
+        self.engine.warm_up()
       self._server = server.HttpServer(service, sock)
       self._server.start()
     except BaseException:

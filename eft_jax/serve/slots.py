@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -47,6 +48,11 @@ class Job:
   def last_place(self) -> int:
     """Place of the last token that the request may write."""
     return len(self.request.input_ids) + self.request.sampling.max_new_tokens - 1
+
+  @property
+  def wants_slot(self) -> bool:
+    """Whether tokens are to be written, and not only the prompt to be scored."""
+    return self.request.sampling.max_new_tokens > 0
 
   @property
   def key(self) -> tuple[int, int]:
@@ -94,16 +100,30 @@ class Slots:
     """Drops the cached prompts of idle slots, and lets no new job copy from running ones."""
     self._held = [None] * len(self.jobs)
 
-  def reserve(self, count: int) -> None:
-    """Makes room for `count` more jobs with one resize instead of several."""
-    wanted = self._batch_size(min(len(self.active) + count, self.max_slots))
-    if wanted > len(self.jobs):
-      self._resize(list(range(len(self.jobs))), wanted, self._length or self._lengths[0])
+  def reserve(self, jobs: Sequence[Job]) -> None:
+    """Makes room for the jobs that come next, as far as they fit.
+
+    Where nothing runs, the slots become as many and as long as these jobs need, whatever ran before: the rounding of
+    their results then does not depend on history.
+    """
+    active = self.active
+    jobs = jobs[:self.max_slots - len(active)]
+    size = self._batch_size(len(active) + len(jobs))
+    if active:
+      if size > len(self.jobs):
+        self._resize(list(range(len(self.jobs))), size, self._length)
+    elif jobs:
+      length = self._bucket(max(max(self._prefill_length(len(job.sequence) - 1), self._block_end(job)) for job in jobs))
+      wanted = {tuple(job.sequence[:-1]) for job in jobs}
+      useful = sorted(range(len(self.jobs)), key=lambda slot: self._held[slot] not in wanted)
+      if (size, length) != (len(self.jobs), self._length):
+        self._resize(sorted(useful[:size]), size, length)
 
   def admit(self, params: Any, job: Job) -> None:
     """Gives the job a slot and computes, or copies, its sequence but for the last token, which the next step reads."""
     prefix = tuple(job.sequence[:-1])
-    self.reserve(1)
+    if None not in self.jobs:
+      self.reserve([job])
     source = self._held.index(prefix) if prefix in self._held else None
     slot = self._pick_slot(source)
     if source is None and prefix:
@@ -125,8 +145,7 @@ class Slots:
 
   def _prefill(self, params: Any, ids: tuple[int, ...]) -> models.Cache:
     """Computes a prompt by itself, in programs whose shapes depend on its length alone."""
-    first = min(programs.bucket(len(ids)), programs.CHUNK)
-    length = first if len(ids) <= programs.CHUNK else -(-len(ids) // programs.CHUNK) * programs.CHUNK
+    first, length = min(programs.bucket(len(ids)), programs.CHUNK), self._prefill_length(len(ids))
     cache = None
     for start in range(0, len(ids), first):
       part = np.asarray(ids[start:start + first], np.int32)
@@ -137,6 +156,17 @@ class Slots:
       else:
         cache = programs.extend(self.config, params, cache, tokens, positions)
     return jax.tree.map(lambda c: c[:, :, :self.max_length], cache) if length > self.max_length else cache
+
+  def _prefill_length(self, count: int) -> int:
+    """Entries of the cache in which `count` tokens are computed."""
+    return programs.bucket(count) if count <= programs.CHUNK else -(-count // programs.CHUNK) * programs.CHUNK
+
+  def _block_end(self, job: Job) -> int:
+    """Entries that the next block may fill."""
+    return min(len(job.sequence) + self.block, self.max_length)
+
+  def _bucket(self, length: int) -> int:
+    return programs.bucket(min(length, self.max_length), self._lengths)
 
   def decode(self, params: Any) -> list[tuple[int, Job]]:
     """Writes up to `block` tokens in every slot in use, appends them to the jobs, and returns who stopped by itself."""
@@ -208,8 +238,7 @@ class Slots:
   def _fit(self) -> None:
     """Before a block: a cache long enough for it, and fewer slots where that saves enough work."""
     active = self.active
-    ends = {slot: len(self.jobs[slot].sequence) + self.block for slot in active}
-    needed = programs.bucket(min(max(ends.values()), self.max_length), self._lengths)
+    needed = self._bucket(max(self._block_end(self.jobs[slot]) for slot in active))
     left = max(self.jobs[slot].last_place + 1 - len(self.jobs[slot].sequence) for slot in active)
     size = self._batch_size(len(active))
     if size < len(self.jobs) and (len(self.jobs) - size) * left >= _WORTH:
@@ -220,7 +249,7 @@ class Slots:
   def _lengthen(self, needed: int) -> None:
     """Makes every slot at least `needed` entries long."""
     if needed > self._length:
-      self._resize(list(range(len(self.jobs))), len(self.jobs), programs.bucket(needed, self._lengths))
+      self._resize(list(range(len(self.jobs))), len(self.jobs), self._bucket(needed))
 
   def _resize(self, keep: list[int], size: int, length: int) -> None:
     """Moves the kept slots to the front of a cache of `size` slots and `length` entries."""
