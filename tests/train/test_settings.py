@@ -1,5 +1,8 @@
 """Impossible training settings are refused by the name of their key."""
 
+import importlib.util
+import pathlib
+
 import pytest
 
 from eft_jax import train
@@ -30,3 +33,13 @@ def test_impossible_settings_name_the_key(build, words):
   with pytest.raises(ConfigError) as error:
     build()
   assert words in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["smollm2_cpu"])
+def test_the_config_files_are_settings(name):
+  path = pathlib.Path(__file__).resolve().parents[2] / "configs" / f"{name}.py"
+  spec = importlib.util.spec_from_file_location(f"config_{name}", path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  made = settings_lib.from_mapping(train.TrainSettings, module.get_config().to_dict())
+  assert made.steps > 0 and made.data.path == ""
