@@ -10,11 +10,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from eft_jax.core.settings import ConfigError
+from eft_jax.models import blocked_attention
 
 logger = logging.getLogger(__name__)
 
-PATHS = ("reference",)
-MASKED = -1e30  # finite, so that a row with nothing to see (a padded query) stays finite
+PATHS = ("reference", "blocked")
 
 
 def attend(
@@ -34,8 +34,10 @@ def attend(
   """
   if path != "auto" and path not in PATHS:
     raise ConfigError(f"Attention path {path!r} is unknown, expected 'auto' or one of {', '.join(PATHS)}.")
-  chosen = "reference" if path == "auto" else path
+  chosen = ("blocked" if jax.default_backend() == "cpu" else "reference") if path == "auto" else path
   say_once(chosen, "global" if window is None else f"window {window}", jax.default_backend())
+  if chosen == "blocked":
+    return blocked_attention.attend(q, k, v, segments, window, softcap)
   return reference(q, k, v, causal_mask(segments, window), softcap)
 
 
@@ -63,7 +65,7 @@ def reference(
   scores = jnp.einsum("btkge,bske->bkgts", q, k, preferred_element_type=jnp.float32)
   if softcap is not None:
     scores = softcap * jnp.tanh(scores / softcap)
-  weights = jax.nn.softmax(jnp.where(mask[:, None, None], scores, MASKED), axis=-1).astype(v.dtype)
+  weights = jax.nn.softmax(jnp.where(mask[:, None, None], scores, blocked_attention.MASKED), axis=-1).astype(v.dtype)
   out = jnp.einsum("bkgts,bske->btkge", weights, v, preferred_element_type=jnp.float32)
   return out.reshape(batch, length, heads, size).astype(q.dtype)
 

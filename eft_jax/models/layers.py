@@ -23,10 +23,15 @@ def linear(
 
   A tied head gives `table` instead of `kernel` and is contracted where it lies: a transpose would be a copy of it.
   """
+  # Rows are flattened because XLA's CPU backend copies both operands transposed for the weight gradient of a
+  # three-dimensional x, which takes as long as the matmuls.
+  rows = x.reshape(-1, x.shape[-1])
   matmul = lambda x, w, axis: jax.lax.dot_general(
-      x, w.astype(x.dtype), (((x.ndim - 1,), (axis,)), ((), ())), preferred_element_type=out_dtype)
-  y = matmul(x, kernel, 0) if table is None else matmul(x, table, 1)
-  return y if lora_a is None else y + matmul(jnp.matmul(x, lora_a.astype(x.dtype)), lora_b, 0)
+      x, w.astype(x.dtype), (((1,), (axis,)), ((), ())), preferred_element_type=out_dtype)
+  y = matmul(rows, kernel, 0) if table is None else matmul(rows, table, 1)
+  if lora_a is not None:
+    y = y + matmul(jnp.matmul(rows, lora_a.astype(x.dtype)), lora_b, 0)
+  return y.reshape(*x.shape[:-1], y.shape[-1])
 
 
 class Linear(nnx.Module):

@@ -50,12 +50,27 @@ def test_masked_positions_are_exactly_zero(model, inputs):
   assert np.all((np.asarray(out) != 0) == mask)
 
 
-def test_full_logits_never_exist():
-  """8,192 tokens x D 2,304 x V 256,128: the forward keeps under 250 MB of temporaries where full logits take 8.4 GB."""
+@pytest.fixture(scope="module")
+def gemma_sized():
+  """Shapes of 8,192 tokens x D 2,304 x V 256,128, whose full fp32 logits take 8.4 GB."""
   config = models.ModelConfig(vocab_size=256_128, model_dim=2304, final_softcap=30.0, num_layers=1)
-  params = models.abstract(config)
   hidden = jax.ShapeDtypeStruct((1, 8192, 2304), jnp.float32)
-  targets = jax.ShapeDtypeStruct((1, 8192), jnp.int32)
-  run = functools.partial(models.token_logprobs, config, chunk=64)
-  compiled = jax.jit(run).lower(params, hidden, targets).compile()
-  assert compiled.memory_analysis().temp_size_in_bytes < 250e6
+  return config, models.abstract(config), hidden, jax.ShapeDtypeStruct((1, 8192), jnp.int32)
+
+
+def temporaries(function, *shapes):
+  return jax.jit(function).lower(*shapes).compile().memory_analysis().temp_size_in_bytes
+
+
+def test_full_logits_never_exist(gemma_sized):
+  config, *shapes = gemma_sized
+  assert temporaries(functools.partial(models.token_logprobs, config, chunk=32), *shapes) < 100e6
+
+
+def test_backward_with_a_frozen_head_makes_no_gradient_of_it(gemma_sized):
+  """The gradient of the head would take 2.4 GB; the hidden states and their gradient are 76 MB each."""
+  config, params, hidden, targets = gemma_sized
+  def loss(hidden, params, targets):
+    return jnp.sum(models.token_logprobs(config, params, hidden, targets, chunk=32))
+  assert temporaries(jax.grad(loss), hidden, params, targets) < 250e6
+  assert temporaries(jax.grad(loss, argnums=1), hidden, params, targets) > 250e6  # the test can see it
