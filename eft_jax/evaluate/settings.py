@@ -41,7 +41,7 @@ class EvaluateSettings:
   slots: int = 16
   max_length: int = 1024
   prompt: PromptSettings = PromptSettings(profile="compact")
-  sampling: Sampling = Sampling(temperature=0.7, top_p=0.95, max_new_tokens=112)
+  sampling: Sampling = Sampling(temperature=0.7, top_p=0.95, max_new_tokens=160)
   archive: ArchiveSettings = ArchiveSettings()
   sandbox: SandboxSettings = SandboxSettings()
 
