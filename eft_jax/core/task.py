@@ -30,7 +30,8 @@ DOMAINS = (
 
 
 class CandidateError(Exception):
-  """The candidate failed while the Session ran it. `outcome` is timeout, memory, crash, syntax, compile or policy."""
+  """The candidate failed while the Session ran it. `outcome` is timeout, memory, crash, syntax, compile,
+  policy, or invalid for a result that is not plain data."""
 
   def __init__(self, outcome: Outcome, message: str):
     super().__init__(message)
