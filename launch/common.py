@@ -43,21 +43,24 @@ class Progress:
   """One line on stderr, rewritten in place on a terminal and printed at most every `every` seconds elsewhere."""
 
   def __init__(self, name: str, every: float = 5.0):
-    self._name, self._every, self._start, self._last = name, every, time.monotonic(), -1e9
-    self._first = None
+    self._name, self._every, self._last = name, every, -1e9
+    self._first = None  # (done, when) of the count under way
+    self._shown = (0, "")
     self._tty = sys.stderr.isatty()
 
   def __call__(self, done: int, total: int, unit: str = "step", text: str = "", force: bool = False) -> None:
-    """Shows `done` of `total` units with rate and time left, and the caller's text (best score, loss)."""
+    """Shows `done` of `total` units with rate and time left, and the caller's text; a smaller `done` starts anew."""
     now = time.monotonic()
-    if self._first is None:
+    if self._first is None or done < self._shown[0]:
       self._first = (done, now)
+    elif (done, text) == self._shown:
+      return
     if not (force or done >= total) and now - self._last < (0.2 if self._tty else self._every):
       return
-    self._last = now
+    self._last, self._shown = now, (done, text)
     first, since = self._first
     rate = (done - first) / max(now - since, 1e-9)
-    left = f"{(total - done) / rate:.0f}s left" if rate > 0 and done < total else f"{now - self._start:.1f}s"
+    left = f"{(total - done) / rate:.0f}s left" if rate > 0 and done < total else f"{now - since:.1f}s"
     line = f"[{self._name}] {done}/{total} {unit}s  {rate:.4g} {unit}s/s  {left}  {text}"
     end = "\n" if not self._tty or done >= total or force else ""
     sys.stderr.write(("\r\x1b[K" if self._tty else "") + line + end)

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . launch/venv.sh
 dir=${1:-runs/quickstart}
-search_steps=200 eval_steps=32 eval_tokens=160 serve_steps=8 train_flags=()
+search_steps=200 eval_steps=32 eval_tokens=128 serve_steps=8 train_flags=()
 if [ "${EFT_QUICKSTART:-}" = smoke ]; then
   search_steps=40 eval_steps=4 eval_tokens=16 serve_steps=4
   train_flags=(--config.steps=2 --config.data.validation_rows=4 --config.data.batch_size=2)
