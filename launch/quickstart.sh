@@ -20,17 +20,17 @@ stage "1/5 scripted search on training tasks"
 for task in $(python launch/tasks.py --action=list --json |
     python -c 'import json, sys; print(*(t["name"] for t in json.load(sys.stdin) if t["split"] == "train"))'); do
   python launch/search.py --config=configs/search.py --config.task="$task" --config.proposer=scripted \
-    --config.prompt.profile=compact --config.steps=$search_steps --config.seed=0 --workdir="$dir/search/$task"
+    --config.prompt.profile=compact --config.steps=$search_steps --config.seed=0 --workdir="$dir/search/scripted/$task"
 done
 
 stage "2/5 attempts to data set"
-python launch/build_dataset.py --config=configs/finch.py --config.source="$dir/search" --workdir="$dir/finch"
+python launch/build_dataset.py --config=configs/finch.py --config.source="$dir/search/scripted" --workdir="$dir/finch"
 
 stage "3/5 mid-training SmolLM2-135M on the improving steps"
 python launch/train.py --config=configs/smollm2_cpu.py --config.data.path="$dir/finch" "${train_flags[@]}" \
   --workdir="$dir/train"
 
-stage "4/5 the trained model, served over HTTP, searches a held-out task"
+stage "4/5 the trained model, served over HTTP, proposes; its attempts join the others in $dir/search"
 rm -f "$dir/serve/server.json"
 python launch/serve.py --config=configs/serve.py --config.model="$dir/train/export" --config.port=0 \
   --workdir="$dir/serve" &
@@ -41,10 +41,10 @@ until [ -f "$dir/serve/server.json" ]; do
   sleep 0.5
 done
 url=$(python -c 'import json, sys; print(json.load(open(sys.argv[1]))["url"])' "$dir/serve/server.json")
-python launch/search.py --config=configs/search.py --config.task=circle_packing_32 --config.proposer=llm \
+python launch/search.py --config=configs/search.py --config.task=thomson_energy_20 --config.proposer=llm \
   --config.server.url="$url" --config.server.model="$dir/train/export" --config.prompt.profile=compact \
   --config.steps=$serve_steps --config.batch=4 --config.lag=1 --config.sampling.max_new_tokens=$eval_tokens \
-  --workdir="$dir/search/circle_packing_32"
+  --workdir="$dir/search/model/thomson_energy_20"
 kill $server
 wait $server || true
 trap - EXIT

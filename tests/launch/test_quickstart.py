@@ -21,5 +21,5 @@ def test_the_whole_chain(tmp_path):
   assert set(results["models"]) == {"base", "eft"}
   assert all(entry["replies"] == 4 for tasks in results["models"].values() for entry in tasks.values())
   assert (tmp_path / "evaluate/curves.png").read_bytes().startswith(b"\x89PNG")
-  assert json.loads((tmp_path / "search/circle_packing_32/summary.json").read_text())["attempts"] == 5
+  assert json.loads((tmp_path / "search/model/thomson_energy_20/summary.json").read_text())["attempts"] == 5
   assert (tmp_path / "train/export/model.safetensors").stat().st_size > 4 * 134_000_000
