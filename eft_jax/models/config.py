@@ -95,7 +95,7 @@ def tiny(config: ModelConfig, **changes: Any) -> ModelConfig:
   """
   heads = 2 * (config.num_heads // config.num_kv_heads)
   small = {
-      "vocab_size": 259, "num_layers": 2 * len(config.pattern), "model_dim": 8 * heads, "hidden_dim": 64,
+      "vocab_size": 259, "num_layers": 2 * len(config.pattern), "model_dim": 8 * heads, "hidden_dim": 48,
       "num_heads": heads, "num_kv_heads": 2, "head_dim": 16, "max_length": 512,
       "window": None if config.window is None else 8,
   }

@@ -16,7 +16,7 @@ LOCAL = dataclasses.replace(TINY, pattern=("local", "global"), window=5, num_lay
 
 
 def make_model(config):
-  params = jax.tree.map(lambda x: 2 * x, models.init(config, jax.random.key(0)))
+  params = jax.tree.map(lambda x: 1.4 * x, models.init(config, jax.random.key(0)))
   return types.SimpleNamespace(config=config, params=params)
 
 

@@ -110,7 +110,7 @@ def test_bf16_is_near_fp32(model, pack):
       model.config, model.params, *batch, compute_dtype=dtype))
   wide, narrow = logits(jnp.float32), logits(jnp.bfloat16)
   assert narrow.dtype == jnp.float32
-  assert 0 < np.std(wide - narrow) < 0.06 * np.std(wide)
+  assert 0 < np.std(wide - narrow) < 0.1 * np.std(wide)
 
 
 def test_module_and_functions_agree(model, pack, assert_close):
