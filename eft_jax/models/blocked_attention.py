@@ -110,7 +110,7 @@ def _keep(q, k, v, segments, window, softcap):
 def _backward(window, softcap, kept, grad):
   q, k, v, segments, out, sums = kept
   delta = jnp.sum(grad.astype(jnp.float32) * out.astype(jnp.float32), axis=-1)  # [B, K, G, T]
-  grads_q, grad_k, grad_v = [], jnp.zeros(k.shape, jnp.float32), jnp.zeros(v.shape, jnp.float32)
+  grads_q, grad_k, grad_v = [], jnp.zeros_like(k, jnp.float32), jnp.zeros_like(v, jnp.float32)
   for rows, columns in blocks(q.shape[3], window):
     scores, capped = _scores(q, k, segments, rows, columns, window, softcap)
     weights = jnp.exp(scores - sums[:, :, :, rows, None])

@@ -10,7 +10,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from eft_jax.core.settings import ConfigError
-from eft_jax.models import attention, layers, specs
+from eft_jax.models import attention, layers, sharding, specs
 from eft_jax.models.config import ModelConfig
 
 # What a layer keeps for its backward pass; the rest is computed again. 'none' keeps everything.
@@ -107,7 +107,8 @@ def _periods(config: ModelConfig, params: specs.Params, scan: bool) -> list[spec
 
 def embed(params: specs.Params, tokens: Int[Array, "B T"], dtype: Any) -> Float[Array, "B T D"]:
   """Rows of the embedding table."""
-  return jnp.take(params["embed"]["table"], tokens, axis=0).astype(dtype)
+  table = params["embed"]["table"]
+  return table.at[tokens].get(out_sharding=sharding.like(tokens, None, None)).astype(dtype)
 
 
 def head(params: specs.Params) -> dict[str, jax.Array]:
@@ -118,7 +119,7 @@ def head(params: specs.Params) -> dict[str, jax.Array]:
 
 def head_logits(config: ModelConfig, arrays: dict[str, jax.Array], x: Float[Array, "... D"]) -> Float[Array, "... V"]:
   """Logits from `head` arrays: fp32, soft-capped where the config says so."""
-  scores = layers.linear(x, **arrays, out_dtype=jnp.float32)
+  scores = layers.linear(x, **arrays, axis="vocab", out_dtype=jnp.float32)
   cap = config.final_softcap
   return scores if cap is None else cap * jnp.tanh(scores / cap)
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
+from eft_jax.models import sharding
 from eft_jax.models.config import ModelConfig
 
 Rope = tuple[Float[Array, "B T E/2"], Float[Array, "B T E/2"]]
@@ -17,35 +18,43 @@ Rope = tuple[Float[Array, "B T E/2"], Float[Array, "B T E/2"]]
 
 def linear(
     x: Float[Array, "... D"], kernel: Float[Array, "D F"] | None = None, lora_a: Float[Array, "D R"] | None = None,
-    lora_b: Float[Array, "R F"] | None = None, *, table: Float[Array, "F D"] | None = None, out_dtype: Any = None,
+    lora_b: Float[Array, "R F"] | None = None, *, table: Float[Array, "F D"] | None = None, axis: str | None = None,
+    out_dtype: Any = None,
 ) -> Float[Array, "... F"]:
   """x @ kernel (+ x @ lora_a @ lora_b): the one matmul of the model, in x's dtype with accumulation in fp32.
 
-  A tied head gives `table` instead of `kernel` and is contracted where it lies: a transpose would be a copy of it.
+  Args:
+    table: instead of `kernel` for a tied head; contracted where it lies, because a transpose would be a copy of it.
+    axis: logical name of the output dimension.
   """
   # Rows are flattened because XLA's CPU backend copies both operands transposed for the weight gradient of a
   # three-dimensional x, which takes as long as the matmuls.
   rows = x.reshape(-1, x.shape[-1])
-  matmul = lambda x, w, axis: jax.lax.dot_general(
-      x, w.astype(x.dtype), (((1,), (axis,)), ((), ())), preferred_element_type=out_dtype)
-  y = matmul(rows, kernel, 0) if table is None else matmul(rows, table, 1)
+
+  def matmul(x, w, contracted, axis, dtype):
+    return jax.lax.dot_general(x, w.astype(x.dtype), (((1,), (contracted,)), ((), ())), preferred_element_type=dtype,
+                               out_sharding=sharding.like(x, axis))
+
+  y = matmul(rows, kernel, 0, axis, out_dtype) if table is None else matmul(rows, table, 1, axis, out_dtype)
   if lora_a is not None:
-    y = y + matmul(jnp.matmul(rows, lora_a.astype(x.dtype)), lora_b, 0)
-  return y.reshape(*x.shape[:-1], y.shape[-1])
+    y = y + matmul(matmul(rows, lora_a, 0, None, None), lora_b, 0, axis, out_dtype)
+  middle = [None] * (x.ndim - 2)
+  return jax.lax.reshape(y, (*x.shape[:-1], y.shape[-1]), out_sharding=sharding.like(x, *middle, axis))
 
 
 class Linear(nnx.Module):
   """`linear` with its arrays: `kernel`, and `lora_a`, `lora_b` where `lora.apply` put them."""
 
-  def __init__(self, params: dict[str, Any]):
+  def __init__(self, params: dict[str, Any], axis: str | None):
+    self.axis = axis
     self.kernel = nnx.Param(params["kernel"])
     self.lora_a = nnx.Param(params["lora_a"]) if "lora_a" in params else None
     self.lora_b = nnx.Param(params["lora_b"]) if "lora_b" in params else None
 
   def __call__(self, x: Float[Array, "... D"]) -> Float[Array, "... F"]:
     if self.lora_a is None:
-      return linear(x, self.kernel[...])
-    return linear(x, self.kernel[...], self.lora_a[...], self.lora_b[...])
+      return linear(x, self.kernel[...], axis=self.axis)
+    return linear(x, self.kernel[...], self.lora_a[...], self.lora_b[...], axis=self.axis)
 
 
 class RMSNorm(nnx.Module):
@@ -81,20 +90,31 @@ class Attention(nnx.Module):
 
   def __init__(self, config: ModelConfig, params: dict[str, Any]):
     self.config = config
-    self.q, self.k, self.v, self.o = (Linear(params[name]) for name in ("q", "k", "v", "o"))
+    self.q = Linear(params["q"], "heads")
+    self.k, self.v = (Linear(params[name], "kv_heads") for name in ("k", "v"))
+    self.o = Linear(params["o"], None)
 
   def __call__(self, x: Float[Array, "B T D"], rope: Rope, mix: Callable) -> Float[Array, "B T D"]:
-    heads = lambda y: y.reshape(*x.shape[:-1], -1, self.config.head_dim)
-    q = rotate(heads(self.q(x)), rope) * self.config.head_dim ** -0.5
-    mixed = mix(q.astype(x.dtype), rotate(heads(self.k(x)), rope), heads(self.v(x)))
-    return self.o(mixed.reshape(*x.shape[:-1], -1))
+    batch, length, _ = x.shape
+    size = self.config.head_dim
+
+    def heads(linear: Linear) -> Float[Array, "B T H E"]:
+      y = linear(x)
+      return jax.lax.reshape(y, (batch, length, y.shape[-1] // size, size),
+                             out_sharding=sharding.like(x, None, linear.axis, None))
+
+    q = (rotate(heads(self.q), rope) * size ** -0.5).astype(x.dtype)
+    mixed = mix(q, rotate(heads(self.k), rope), heads(self.v))
+    return self.o(jax.lax.reshape(mixed, (batch, length, mixed.shape[2] * size),
+                                  out_sharding=sharding.like(x, None, "heads")))
 
 
 class MLP(nnx.Module):
   """Gated feed-forward: down(silu(gate(x)) * up(x))."""
 
   def __init__(self, params: dict[str, Any]):
-    self.gate, self.up, self.down = (Linear(params[name]) for name in ("gate", "up", "down"))
+    self.gate, self.up = (Linear(params[name], "hidden") for name in ("gate", "up"))
+    self.down = Linear(params["down"], None)
 
   def __call__(self, x: Float[Array, "... D"]) -> Float[Array, "... D"]:
     return self.down(jax.nn.silu(self.gate(x)) * self.up(x))

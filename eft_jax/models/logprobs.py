@@ -51,7 +51,7 @@ def _put(x: jax.Array, part: jax.Array, step: jax.Array, columns: int) -> jax.Ar
 
 
 def _raw(arrays: dict[str, jax.Array], x: Float[Array, "B C D"]) -> Float[Array, "B C V"]:
-  return layers.linear(x, **arrays, out_dtype=jnp.float32)
+  return layers.linear(x, **arrays, axis="vocab", out_dtype=jnp.float32)
 
 
 def _finish(raw: Float[Array, "B C V"], softcap: float | None, temperature: float) -> Float[Array, "B C V"]:
@@ -75,7 +75,8 @@ def _forward(softcap, temperature, columns, arrays, hidden, targets, steps):
     out, sums = carry
     logits = _finish(_raw(arrays, _cut(hidden, step, columns)), softcap, temperature)
     total = jax.nn.logsumexp(logits, axis=-1)
-    picked = jnp.take_along_axis(logits, _cut(targets, step, columns)[..., None], axis=-1)[..., 0]
+    hot = _cut(targets, step, columns)[..., None] == jnp.arange(logits.shape[-1])
+    picked = jnp.sum(jnp.where(hot, logits, 0.0), axis=-1)  # not a gather: the vocabulary may be sharded
     return _put(out, picked - total, step, columns), _put(sums, total, step, columns)
   zeros = jnp.zeros_like(targets, jnp.float32)
   return jax.lax.fori_loop(0, steps, body, (zeros, zeros))

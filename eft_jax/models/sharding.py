@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 
 from eft_jax.core.settings import ConfigError
 from eft_jax.models import specs
@@ -26,7 +26,9 @@ RULES: dict[str, tuple[str, ...]] = {
 }
 
 
-def spec(axes: tuple[str, ...], mesh: Mesh, rules: Mapping[str, tuple[str, ...]] = RULES) -> PartitionSpec:
+def spec(
+    axes: tuple[str, ...], mesh: Mesh | AbstractMesh, rules: Mapping[str, tuple[str, ...]] = RULES,
+) -> PartitionSpec:
   """The PartitionSpec of logical axes on a mesh.
 
   Raises:
@@ -44,6 +46,18 @@ def spec(axes: tuple[str, ...], mesh: Mesh, rules: Mapping[str, tuple[str, ...]]
     used |= set(names)
     entries.append(names[0] if len(names) == 1 else names or None)
   return PartitionSpec(*entries)
+
+
+def like(x: jax.Array, *axes: str | None) -> PartitionSpec | None:
+  """Sharding of an activation with x's leading dimension and these axes behind it, for `out_sharding`.
+
+  None where the current mesh has no Explicit axes: there the compiler decides.
+  """
+  mesh = jax.sharding.get_abstract_mesh()
+  if mesh.empty or AxisType.Explicit not in mesh.axis_types:
+    return None
+  rest = [None if axis is None else spec((axis,), mesh)[0] for axis in axes]
+  return PartitionSpec(jax.typeof(x).sharding.spec[0], *rest)
 
 
 def param_axes(config: ModelConfig) -> Any:
