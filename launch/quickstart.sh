@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 dir=${1:-runs/quickstart}
 search_steps=200 eval_steps=32 eval_tokens=128 serve_steps=8 train_flags=()
 if [ "${EFT_QUICKSTART:-}" = smoke ]; then
-  search_steps=40 eval_steps=4 eval_tokens=16 serve_steps=4
+  search_steps=40 eval_steps=8 eval_tokens=16 serve_steps=4
   train_flags=(--config.steps=2 --config.data.validation_rows=4 --config.data.batch_size=2)
 fi
 python=$(find_python 3.11 || find_python 3.12) || { echo "error: Python 3.11 or 3.12 not found; set EFT_PYTHON." >&2; exit 2; }

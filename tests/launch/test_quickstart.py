@@ -19,7 +19,7 @@ def test_the_whole_chain(tmp_path):
   assert "eft - base: mean gain in best score" in done.stdout and "improved" in done.stdout
   results = json.loads((tmp_path / "evaluate/summary.json").read_text())
   assert set(results["models"]) == {"base", "eft"}
-  assert all(entry["replies"] == 4 for tasks in results["models"].values() for entry in tasks.values())
+  assert all(entry["replies"] == 8 for tasks in results["models"].values() for entry in tasks.values())
   assert (tmp_path / "evaluate/curves.png").read_bytes().startswith(b"\x89PNG")
   assert json.loads((tmp_path / "search/model/thomson_energy_20/summary.json").read_text())["attempts"] == 5
   assert (tmp_path / "train/export/model.safetensors").stat().st_size > 4 * 134_000_000
