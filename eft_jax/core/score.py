@@ -48,4 +48,4 @@ def common_score(value: float | None, baseline: float, best_known: float) -> flo
   """
   if value is None:
     return 0.0
-  return (value - baseline) / (best_known - baseline)
+  return (value - baseline) / (best_known - baseline) + 0.0  # no negative zero

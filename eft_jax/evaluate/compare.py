@@ -104,7 +104,7 @@ def table(results: Sequence[Result], models: Sequence[str]) -> str:
       lines.append(
           f"{task:<28} {model:<8} {replies:>7} {_share(mine, 'valid', replies):>7} "
           f"{_share(mine, 'improved', replies):>7} {_value(best.best_value):>14} "
-          f"{np.mean([result.best_score for result in mine]):>10.4f} {mine[0].initial_score:>8.4f}")
+          f"{_score(np.mean([result.best_score for result in mine])):>10} {_score(mine[0].initial_score):>8}")
   lines.append("")
   for model in models:
     summary = summarize(model, results)
@@ -120,6 +120,10 @@ def table(results: Sequence[Result], models: Sequence[str]) -> str:
 
 def _share(results: Sequence[Result], name: str, replies: int) -> str:
   return f"{sum(getattr(result, name) for result in results) / replies:.2f}" if replies else "-"
+
+
+def _score(score: float) -> str:
+  return f"{round(score, 4) + 0.0:.4f}"
 
 
 def _value(value: float | None) -> str:

@@ -19,7 +19,8 @@ class Interval:
   count: int
 
   def __str__(self) -> str:
-    return f"{self.estimate:.3f} [{self.low:.3f}, {self.high:.3f}]"
+    estimate, low, high = (round(value, 3) + 0.0 for value in (self.estimate, self.low, self.high))
+    return f"{estimate:.3f} [{low:.3f}, {high:.3f}]"
 
 
 Z95 = 1.959963984540054  # 97.5 % quantile of the normal distribution

@@ -43,7 +43,7 @@ def test_applied_equals_merged(model, adapted, pack, assert_close):
   batch = pack([9, 7], 16)
   expected = logits(model.config, models.lora.merge(model.params, adapted), batch)
   applied = models.lora.apply(model.params, adapted)
-  assert_close(logits(model.config, applied, batch), expected)
+  assert_close(logits(model.config, applied, batch), expected, 3e-5)
   assert np.max(np.abs(expected - logits(model.config, model.params, batch))) > 0.1
   targets = jnp.roll(batch[0], -1, axis=1)
   scores = [models.token_logprobs(model.config, params, models.hidden(model.config, params, *batch), targets, chunk=5)
