@@ -102,7 +102,8 @@ class Run:
                steps: int, devices: Mesh):
     self.settings, self.workdir, self.progress, self.data = settings, workdir, progress, data
     self.config, self.steps, self.mesh = loaded.config, steps, devices
-    self.trainer, self.state, self.frozen = step.build(settings, loaded.config, loaded.params, steps, devices)
+    self.trainer = step.design(settings, loaded.config, steps, devices)
+    self.state, self.frozen = self.trainer.start(loaded.params)
     shard = (jax.process_index(), jax.process_count())
     self.stream = batches.stream(data.train, settings.data, settings.seed, shard)
     # One part of a training batch per evaluation step: the same memory. Every process reads the same rows.

@@ -1,4 +1,4 @@
-"""The compiled training step: a pure function of (state, frozen parameters, batch), donated and sharded."""
+"""The training step, designed from shapes alone and then placed: a pure function of (state, frozen, batch), sharded."""
 
 from __future__ import annotations
 
@@ -37,52 +37,63 @@ class State:
 
 
 @dataclasses.dataclass(frozen=True)
-class Trainer:
-  """The compiled functions of one run.
+class Design:
+  """One run's step: its functions, and shape, dtype and place of all that they take. Nothing is allocated.
 
   Attributes:
     train: (state, frozen, Batch [A, B, T]) -> (state, metrics); the old state's memory is reused.
     evaluate: (trainable, frozen, Batch [1, B, T]) -> (sum of -log p, target tokens).
     assemble: (trainable, frozen) -> params that the model takes.
+    start: params, float32 and not usable afterwards because their memory is handed over -> (fresh state, frozen).
+    state, frozen, batch: jax.ShapeDtypeStruct with shardings in place of arrays; `batch` has its A parts in front.
   """
 
   train: Callable[[State, Any, Batch], tuple[State, dict[str, jax.Array]]]
   evaluate: Callable[[Any, Any, Batch], tuple[jax.Array, jax.Array]]
   assemble: Callable[[Any, Any], Any]
+  start: Callable[[Any], tuple[State, Any]]
+  state: State
+  frozen: Any
+  batch: Batch
 
 
-def build(settings: TrainSettings, config: models.ModelConfig, params: Any, steps: int,
-          mesh: Mesh) -> tuple[Trainer, State, Any]:
-  """(compiled functions, fresh state, frozen parameters), placed on the mesh.
+def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh: Mesh) -> Design:
+  """The step of a run on a mesh, whose devices need not exist.
 
   Args:
-    params: of the model, float32; not usable afterwards, because their memory is handed over.
     steps: of the whole run, for the schedule.
 
   Raises:
     ConfigError: sizes that the mesh does not divide, unknown LoRA targets, patterns that match nothing.
   """
-  shardings = models.sharding.param_shardings(config, mesh)
-  params = jax.device_put(params, shardings)
   alone = mesh_lib.replicated(mesh)
+  shardings = models.sharding.param_shardings(config, mesh)
+  params = _placed(models.abstract(config), shardings)
   if settings.lora.rank:
     lora = settings.lora
-    trainable = models.lora.init(config, params, lora.rank, jax.random.key(settings.seed), lora.alpha or None,
-                                 targets=lora.targets or models.lora.TARGETS)
-    trainable = jax.device_put(trainable, alone)
-    trained_shardings, frozen = jax.tree.map(lambda _: alone, trainable), params
+    adapters = lambda: models.lora.init(config, params, lora.rank, jax.random.key(settings.seed), lora.alpha or None,
+                                        targets=lora.targets or models.lora.TARGETS)
+    shapes = jax.eval_shape(adapters)
+    trainable, frozen = _placed(shapes, jax.tree.map(lambda _: alone, shapes)), params
+    divide = lambda params: (adapters(), params)
     assemble = lambda adapters, base: models.lora.apply(base, adapters)
   else:
-    trainable, frozen = optimizer_lib.split(params, settings.frozen)
-    trained_shardings, _ = optimizer_lib.split(shardings, settings.frozen)
+    divide = lambda params: optimizer_lib.split(params, settings.frozen)
+    trainable, frozen = divide(params)
     assemble = optimizer_lib.join
   rate = optimizer_lib.schedule(settings.optimizer, steps)
   optimizer = optimizer_lib.make(settings.optimizer, rate)
-  moments_shardings = optimizer_lib.state_shardings(optimizer, trainable, trained_shardings, alone)
-  state_shardings = State(alone, trained_shardings, moments_shardings)
-  moments = jax.jit(optimizer.init, out_shardings=moments_shardings)(trainable)
-  state = State(jax.device_put(jnp.zeros((), jnp.int32), alone), trainable, moments)
+  places = lambda tree: jax.tree.map(lambda x: x.sharding, tree)
+  moments_shardings = optimizer_lib.state_shardings(optimizer, trainable, places(trainable), alone)
+  moments = _placed(jax.eval_shape(optimizer.init, trainable), moments_shardings)
+  abstract = State(jax.ShapeDtypeStruct((), jnp.int32, sharding=alone), trainable, moments)
   forward = objectives.Forward(config, jnp.dtype(settings.compute_dtype), settings.remat, settings.logprob_chunk)
+
+  def start(params: Any) -> tuple[State, Any]:
+    trained, frozen = divide(jax.device_put(params, shardings))
+    trained = jax.device_put(trained, places(trainable))
+    moments = jax.jit(optimizer.init, out_shardings=moments_shardings)(trained)
+    return State(jax.device_put(jnp.zeros((), jnp.int32), alone), trained, moments), frozen
 
   def train(state: State, frozen: Any, batches: Batch) -> tuple[State, dict[str, jax.Array]]:
     loss, count, grads = objectives.value_and_grad(forward, state.trainable, lambda t: assemble(t, frozen), batches)
@@ -94,5 +105,18 @@ def build(settings: TrainSettings, config: models.ModelConfig, params: Any, step
   def evaluate(trainable: Any, frozen: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
     return objectives.sft(forward, assemble(trainable, frozen), jax.tree.map(lambda x: x[0], batch))
 
-  compiled = jax.jit(train, donate_argnums=0, out_shardings=(state_shardings, alone))
-  return Trainer(compiled, jax.jit(evaluate, out_shardings=alone), assemble), state, frozen
+  compiled = jax.jit(train, donate_argnums=0, out_shardings=(places(abstract), alone))
+  return Design(compiled, jax.jit(evaluate, out_shardings=alone), assemble, start, abstract, frozen,
+                _batch(settings, mesh))
+
+
+def _placed(shapes: Any, shardings: Any) -> Any:
+  """Shapes with their places."""
+  return jax.tree.map(lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes, shardings)
+
+
+def _batch(settings: TrainSettings, mesh: Mesh) -> Batch:
+  """Shape of one step's batch [A, B, T]."""
+  shape = settings.accumulate, settings.data.batch_size // settings.accumulate, settings.data.row_length
+  one = lambda dtype: jax.ShapeDtypeStruct(shape, dtype, sharding=mesh_lib.batch_sharding(mesh))
+  return Batch(one(jnp.int32), one(jnp.int32), one(jnp.int32), one(jnp.bool_))

@@ -18,6 +18,12 @@ from eft_jax.train import MeshSettings, batches, mesh, step
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+def described(tree):
+  """Shape, dtype and place of every leaf, and the tree."""
+  leaves, treedef = jax.tree.flatten(tree)
+  return treedef, [(x.shape, x.dtype, x.sharding) for x in leaves]
+
+
 def run(settings, tiny, folder, steps, mesh_settings=None, devices=None):
   """(losses, start, end) of a few steps."""
   config, params, tokenizer = tiny
@@ -26,11 +32,15 @@ def run(settings, tiny, folder, steps, mesh_settings=None, devices=None):
   examples = batches.tokenize(finch.read(folder / "dataset", "train"), tokenizer, settings.data)
   with jax.set_mesh(where):
     copy = jax.tree.map(jnp.array, params)
-    trainer, state, frozen = step.build(settings, config, copy, steps, where)
+    trainer = step.design(settings, config, steps, where)
+    state, frozen = trainer.start(copy)
+    assert described((trainer.state, trainer.frozen)) == described((state, frozen))
     before = jax.tree.map(np.array, (state.trainable, frozen))
     stream, losses = batches.stream(examples, settings.data, settings.seed), []
     for _ in range(steps):
-      state, out = trainer.train(state, frozen, mesh.place(where, next(stream), settings.accumulate))
+      batch = mesh.place(where, next(stream), settings.accumulate)
+      assert described(batch) == described(trainer.batch)
+      state, out = trainer.train(state, frozen, batch)
       losses.append(float(out["loss"]))
     return losses, before, jax.tree.map(np.array, (state.trainable, frozen)), trainer
 
