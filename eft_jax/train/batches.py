@@ -1,11 +1,12 @@
-"""Rows to packed batches: render, drop what is too long, shuffle, pack with grain; a function of seed and position."""
+"""Rows to packed batches: mix, render, drop what is too long, shuffle, pack by grain; a function of seed and place."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import grain
 import jax
@@ -14,11 +15,12 @@ import numpy as np
 from eft_jax.core.settings import ConfigError
 from eft_jax.finch import Row
 from eft_jax.text import Tokenizer, render
+from eft_jax.train import mixture
 from eft_jax.train.settings import DataSettings
 
 
-@functools.partial(jax.tree_util.register_dataclass, data_fields=["tokens", "positions", "segment_ids", "loss_mask"],
-                   meta_fields=[])
+@functools.partial(jax.tree_util.register_dataclass, meta_fields=[],
+                   data_fields=["tokens", "positions", "segment_ids", "loss_mask", "examples"])
 @dataclasses.dataclass(frozen=True)
 class Batch:
   """Packed rows.
@@ -28,27 +30,38 @@ class Batch:
     positions: [B, T] int32, within each document.
     segment_ids: [B, T] int32, number of the document in its row from 1; 0 is padding.
     loss_mask: [B, T] bool, tokens that are to be learnt. They are targets: the loss of token t stands at t - 1.
+    examples: [B, S] int32, 1 + the index of the example in each segment of a row, in order; 0 where there is none.
   """
 
   tokens: np.ndarray | jax.Array
   positions: np.ndarray | jax.Array
   segment_ids: np.ndarray | jax.Array
   loss_mask: np.ndarray | jax.Array
+  examples: np.ndarray | jax.Array
+
+
+class Source(NamedTuple):
+  """Where an example comes from: the row's instance_uid and label."""
+
+  uid: str
+  label: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Examples(Sequence):
-  """Tokenized examples in memory. Item: {'tokens': [n] int32, 'loss_mask': [n] bool}."""
+  """Tokenized examples in memory. Item: {'tokens': [n] int32, 'loss_mask': [n] bool, 'examples': [1] int32}."""
 
   tokens: list[np.ndarray]
   loss_masks: list[np.ndarray]
-  dropped: dict[str, int]  # reason -> count
+  dropped: dict[str, int] = dataclasses.field(default_factory=dict)     # reason -> count
+  sources: list[Source] = dataclasses.field(default_factory=list)
 
   def __len__(self) -> int:
     return len(self.tokens)
 
   def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-    return {"tokens": self.tokens[index], "loss_mask": self.loss_masks[index]}
+    return {"tokens": self.tokens[index], "loss_mask": self.loss_masks[index],
+            "examples": np.array([index + 1], np.int32)}
 
   @property
   def total_tokens(self) -> int:
@@ -59,16 +72,15 @@ class Examples(Sequence):
     return int(sum(mask.sum() for mask in self.loss_masks))
 
 
-def tokenize(rows: Iterable[Row], tokenizer: Tokenizer, settings: DataSettings) -> Examples:
-  """Renders the rows of the wanted labels.
+def tokenize(rows: Sequence[Row], tokenizer: Tokenizer, settings: DataSettings) -> Examples:
+  """Renders the rows of the wanted mixture; a row that it has twice is two examples.
 
   Raises:
-    ConfigError: an example is longer than a row and settings.too_long is 'refuse'.
+    ConfigError: an example is longer than a row and settings.too_long is 'refuse'; weights that match no row.
   """
-  examples, dropped = Examples([], [], {}), collections.Counter()
-  for row in rows:
-    if row.improvement_label not in settings.labels:
-      dropped["label"] += 1
+  examples, dropped = Examples([], []), collections.Counter()
+  for row, copies in zip(rows, mixture.copies(rows, settings, dropped), strict=True):
+    if not copies:
       continue
     tokens, mask = render.example(tokenizer, row.prompt, row.reply)
     if len(tokens) > settings.row_length:
@@ -77,26 +89,30 @@ def tokenize(rows: Iterable[Row], tokenizer: Tokenizer, settings: DataSettings) 
                           "raise it, or set data.too_long='drop'.")
       dropped["too_long"] += 1
       continue
-    examples.tokens.append(np.array(tokens, np.int32))
-    examples.loss_masks.append(np.array(mask, bool))
+    examples.tokens.extend([np.array(tokens, np.int32)] * copies)
+    examples.loss_masks.extend([np.array(mask, bool)] * copies)
+    examples.sources.extend([Source(row.instance_uid, row.improvement_label)] * copies)
   examples.dropped.update(dropped)
   return examples
 
 
 def packed(dataset: grain.MapDataset, settings: DataSettings, rows: int, seed: int) -> grain.IterDataset:
   """A data set of Examples items to one of Batches with `rows` rows; the last may have fewer."""
-  lengths = {"tokens": settings.row_length, "loss_mask": settings.row_length}
+  lengths = {"tokens": settings.row_length, "loss_mask": settings.row_length, "examples": settings.row_segments}
   pack = {"first_fit": grain.experimental.FirstFitPackIterDataset,
           "best_fit": grain.experimental.BestFitPackIterDataset,
           "none": functools.partial(grain.experimental.FirstFitPackIterDataset, max_sequences_per_bin=1)}
   # One thread and no prefetch: the items are in memory, and a checkpoint of the iterator is then its exact place.
   items = dataset.to_iter_dataset(grain.ReadOptions(num_threads=0, prefetch_buffer_size=0))
   bins = max(settings.packing_bins, rows)
-  return pack[settings.packing](items, length_struct=lengths, num_packing_bins=bins, seed=seed).batch(rows).map(_batch)
+  bins = pack[settings.packing](items, length_struct=lengths, num_packing_bins=bins, seed=seed,
+                                meta_features=("examples",))
+  return bins.batch(rows).map(_batch)
 
 
 def _batch(columns: dict[str, np.ndarray]) -> Batch:
-  return Batch(columns["tokens"], columns["tokens_positions"], columns["tokens_segment_ids"], columns["loss_mask"])
+  return Batch(columns["tokens"], columns["tokens_positions"], columns["tokens_segment_ids"], columns["loss_mask"],
+               columns["examples"])
 
 
 def stream(examples: Examples, settings: DataSettings, seed: int,

@@ -16,6 +16,21 @@ def _at_least(prefix: str, settings: object, **limits: float) -> None:
       raise ConfigError(f"{prefix}{name} is {getattr(settings, name)}, expected at least {limit}.")
 
 
+def weights(text: str) -> dict[str, float]:
+  """'mathematics=2,systems=0.5' as a dict. Raises ValueError that says what is wrong."""
+  found: dict[str, float] = {}
+  for entry in filter(None, (part.strip() for part in text.split(","))):
+    name, equals, number = (part.strip() for part in entry.partition("="))
+    try:
+      value = float(number)
+    except ValueError:
+      value = -1.0
+    if not (name and equals and 0 <= value < 1e6) or name in found:
+      raise ValueError(f"expected different NAME=WEIGHT entries with weights of at least 0, got {entry!r}")
+    found[name] = value
+  return found
+
+
 @dataclasses.dataclass(frozen=True)
 class DataSettings:
   """What is trained on.
@@ -23,27 +38,48 @@ class DataSettings:
   Attributes:
     path: a data set, or the work directory of launch/build_dataset.py.
     labels: rows of these labels; plain SFT takes the improved ones only.
+    label_weights, domain_weights: how often an epoch holds a row of a label or domain ('no_change=0.25'; 1 where not
+      named; the product counts): 2 is twice, 0.5 is half of the rows.
+    per_task: most rows of each task and label, before the weights; 0 for no cap.
     row_length: tokens T of a packed row.
     batch_size: packed rows B of one optimizer step, over all devices, split over `accumulate` parts.
     packing: 'first_fit' or 'best_fit' (grain's), or 'none': one example per row.
     packing_bins: rows that are open at a time while packing; more waste less.
+    segments: most examples of one packed row.
     too_long: what to do with an example above row_length tokens: 'drop' (counted) or 'refuse'. None is ever cut.
     validation_rows: most packed rows of the validation split to report a loss on; 0 for none.
   """
 
   path: str = ""
   labels: tuple[str, ...] = ("improved",)
+  label_weights: str = ""
+  domain_weights: str = ""
+  per_task: int = 0
   row_length: int = 1024
   batch_size: int = 8
   packing: Literal["first_fit", "best_fit", "none"] = "best_fit"
   packing_bins: int = 64
+  segments: int = 64
   too_long: Literal["drop", "refuse"] = "drop"
   validation_rows: int = 64
 
   def __post_init__(self):
     if not self.labels or set(self.labels) - set(LABELS):
       raise ConfigError(f"data.labels is {self.labels!r}, expected some of {', '.join(LABELS)}.")
-    _at_least("data.", self, row_length=2, batch_size=1, packing_bins=1, validation_rows=0)
+    _at_least("data.", self, row_length=2, batch_size=1, packing_bins=1, segments=1, per_task=0, validation_rows=0)
+    for name in ("label_weights", "domain_weights"):
+      try:
+        named = weights(getattr(self, name))
+      except ValueError as error:
+        raise ConfigError(f"data.{name}: {error}.") from error
+      if name == "label_weights" and (useless := set(named) - set(self.labels)):
+        raise ConfigError(f"data.label_weights names {', '.join(sorted(useless))}, not among data.labels "
+                          f"{', '.join(self.labels)}.")
+
+  @property
+  def row_segments(self) -> int:
+    """S: most examples of one row, as packed."""
+    return 1 if self.packing == "none" else self.segments
 
 
 @dataclasses.dataclass(frozen=True)

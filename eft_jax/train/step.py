@@ -117,6 +117,7 @@ def _placed(shapes: Any, shardings: Any) -> Any:
 
 def _batch(settings: TrainSettings, mesh: Mesh) -> Batch:
   """Shape of one step's batch [A, B, T]."""
-  shape = settings.accumulate, settings.data.batch_size // settings.accumulate, settings.data.row_length
-  one = lambda dtype: jax.ShapeDtypeStruct(shape, dtype, sharding=mesh_lib.batch_sharding(mesh))
-  return Batch(one(jnp.int32), one(jnp.int32), one(jnp.int32), one(jnp.bool_))
+  rows = settings.accumulate, settings.data.batch_size // settings.accumulate
+  one = lambda dtype, last: jax.ShapeDtypeStruct((*rows, last), dtype, sharding=mesh_lib.batch_sharding(mesh))
+  tokens = [one(dtype, settings.data.row_length) for dtype in (jnp.int32, jnp.int32, jnp.int32, jnp.bool_)]
+  return Batch(*tokens, one(jnp.int32, settings.data.row_segments))

@@ -10,6 +10,11 @@ from eft_jax import finch, models, text, train
 from eft_jax.finch import schema
 
 
+@pytest.fixture(scope="session", name="make_row")
+def make_row_fixture():
+  return make_row
+
+
 def make_row(i, split="train", label="improved", words=None):
   base = dict.fromkeys(schema.PUBLIC, "") | {name: 0 for name in schema.PUBLIC if schema._HINTS[name] is int}
   return schema.Row(**(base | {

@@ -18,23 +18,26 @@ from eft_jax.train import DataSettings, batches
 def numbered(lengths):
   """Example i is i + 1 repeated; its last token is to be learnt."""
   return batches.Examples([np.full(n, i + 1, np.int32) for i, n in enumerate(lengths)],
-                          [np.arange(n) == n - 1 for n in lengths], {})
+                          [np.arange(n) == n - 1 for n in lengths])
 
 
 def segments(batch):
   """(tokens, positions, mask) of every document in a batch."""
   for row in range(len(batch.tokens)):
-    for segment in range(1, batch.segment_ids[row].max() + 1):
+    count = batch.segment_ids[row].max()
+    assert not batch.examples[row][count:].any()
+    for segment in range(1, count + 1):
       where = batch.segment_ids[row] == segment
+      assert (batch.tokens[row][where] == batch.examples[row][segment - 1]).all()
       yield batch.tokens[row][where], batch.positions[row][where], batch.loss_mask[row][where]
 
 
 @hypothesis_settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, 32), min_size=1, max_size=40), st.integers(1, 5),
-       st.sampled_from(["first_fit", "best_fit", "none"]), st.integers(1, 9))
-def test_every_example_stands_whole_in_one_segment(lengths, rows, packing, bins):
+       st.sampled_from(["first_fit", "best_fit", "none"]), st.integers(1, 9), st.integers(1, 9))
+def test_every_example_stands_whole_in_one_segment(lengths, rows, packing, bins, most):
   examples = numbered(lengths)
-  data = DataSettings(row_length=32, packing=packing, packing_bins=bins)
+  data = DataSettings(row_length=32, packing=packing, packing_bins=bins, segments=most)
   found = batches.once(examples, data, rows)
   assert all(batch.tokens.shape == (rows, 32) for batch in found)
   seen = []
@@ -44,6 +47,7 @@ def test_every_example_stands_whole_in_one_segment(lengths, rows, packing, bins)
     seen.append(tokens[0])
   assert sorted(seen) == list(range(1, len(lengths) + 1))
   for batch in found:
+    assert batch.examples.shape == (rows, 1 if packing == "none" else most)
     padding = batch.segment_ids == 0
     assert not batch.tokens[padding].any() and not batch.loss_mask[padding].any()
     assert batch.tokens.dtype == batch.positions.dtype == batch.segment_ids.dtype == np.int32
@@ -107,7 +111,8 @@ def test_too_long_rows_are_counted_or_refused_never_cut(folder, tiny):
 def test_examples_are_what_search_renders(folder, tiny):
   rows = finch.read(folder / "dataset", "validation")
   examples = batches.tokenize(rows, tiny[2], DataSettings(row_length=512, labels=("improved", "no_change")))
-  for item, row in zip(examples, rows, strict=True):
+  for item, row, source in zip(examples, rows, examples.sources, strict=True):
+    assert source == (row.instance_uid, row.improvement_label)
     prompt = render.prompt_ids(tiny[2], row.prompt)
     assert item["tokens"][:len(prompt)].tolist() == prompt and not item["loss_mask"][:len(prompt)].any()
     assert item["loss_mask"][len(prompt):].all() and item["tokens"][-1] == tiny[2].eos_id

@@ -47,7 +47,7 @@ def assert_same(found, expected):
 
 def test_targets_never_cross_documents_or_reach_padding():
   batch = batches.Batch(jnp.array([[1, 2, 3, 4, 5, 0]]), jnp.array([[0, 1, 2, 0, 1, 0]]),
-                        jnp.array([[1, 1, 1, 2, 2, 0]]), jnp.array([[True, True, True, True, True, True]]))
+                        jnp.array([[1, 1, 1, 2, 2, 0]]), jnp.ones((1, 6), bool), jnp.array([[1, 2]]))
   targets, mask = objectives.targets_of(batch)
   assert mask.tolist() == [[True, True, False, True, False, False]]
   assert targets[mask].tolist() == [2, 3, 5]
