@@ -82,33 +82,62 @@ class DataSettings:
     return 1 if self.packing == "none" else self.segments
 
 
+# Keys of OptimizerSettings that only some kinds read.
+_KINDS_OF = {"b1": ("adamw", "muon"), "b2": ("adamw", "muon"), "epsilon": ("adamw", "muon"),
+             "decay_exponent": ("adafactor",), "update_clip": ("adafactor",), "relative_steps": ("adafactor",),
+             "momentum": ("muon",), "newton_schulz_steps": ("muon",), "update_rms": ("muon",)}
+
+
 @dataclasses.dataclass(frozen=True)
 class OptimizerSettings:
-  """AdamW.
+  """How gradients become updates.
 
   Attributes:
     learning_rate: after warm-up.
     schedule: shape after warm-up, down to final_fraction * learning_rate.
     warmup_steps: of linear rise from 0.
-    weight_decay: of matrices; norms, whose names end in `scale`, are never decayed.
+    weight_decay: of matrices, times the learning rate; norms, rates and biases are never decayed.
     clip_norm: largest global norm of the gradient; 0 for no clipping.
+    kind: 'adamw'; 'adafactor', which keeps the second moments of a matrix as one vector per side and no first ones;
+      'muon' for the matrices of layers, with AdamW for embeddings, head and norms.
+    b1, b2, epsilon: of AdamW.
+    decay_exponent: of Adafactor: step t keeps 1 - t ** -decay_exponent of its second moments.
+    update_clip: of Adafactor: largest root mean square of one array's update, before the learning rate; 0 for none.
+    relative_steps: of Adafactor: the learning rate is a fraction of each array's root mean square.
+    momentum, newton_schulz_steps: of Muon.
+    update_rms: of Muon: root mean square of a matrix's update, before the learning rate. AdamW's is about 0.2, so that
+      one learning rate fits both (arXiv:2502.16982); 0 for sqrt(max(1, outputs / inputs)) times an orthogonal matrix.
   """
 
   learning_rate: float = 1e-5
   schedule: Literal["constant", "cosine", "linear"] = "cosine"
   warmup_steps: int = 10
   final_fraction: float = 0.1
+  weight_decay: float = 0.0
+  clip_norm: float = 1.0
+  kind: Literal["adamw", "adafactor", "muon"] = "adamw"
   b1: float = 0.9
   b2: float = 0.95
   epsilon: float = 1e-8
-  weight_decay: float = 0.0
-  clip_norm: float = 1.0
+  decay_exponent: float = 0.8
+  update_clip: float = 1.0
+  relative_steps: bool = True
+  momentum: float = 0.95
+  newton_schulz_steps: int = 5
+  update_rms: float = 0.2
 
   def __post_init__(self):
-    _at_least("optimizer.", self, learning_rate=0, warmup_steps=0, weight_decay=0, clip_norm=0, epsilon=0)
-    for name in ("b1", "b2", "final_fraction"):
+    _at_least("optimizer.", self, learning_rate=0, warmup_steps=0, weight_decay=0, clip_norm=0, epsilon=0,
+              decay_exponent=0, update_clip=0, newton_schulz_steps=1, update_rms=0)
+    for name in ("b1", "b2", "final_fraction", "momentum"):
       if not 0 <= getattr(self, name) <= 1:
         raise ConfigError(f"optimizer.{name} is {getattr(self, name)}, expected a number in [0, 1].")
+    for field in dataclasses.fields(self):
+      kinds = _KINDS_OF.get(field.name, (self.kind,))
+      if self.kind not in kinds and getattr(self, field.name) != field.default:
+        raise ConfigError(f"optimizer.{field.name} is {getattr(self, field.name)}, but optimizer.kind is "
+                          f"{self.kind!r}, which does not read it: leave it at {field.default} or take "
+                          f"{' or '.join(kinds)}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,6 +234,9 @@ class TrainSettings:
       raise ConfigError(f"data.batch_size is {self.data.batch_size}, not a multiple of accumulate {self.accumulate}.")
     if self.lora.rank and self.frozen:
       raise ConfigError("frozen and lora.rank exclude each other: LoRA freezes all parameters; use lora.targets.")
+    if self.lora.rank and self.optimizer.kind == "muon":
+      raise ConfigError("optimizer.kind 'muon' orthogonalises the updates of whole matrices, lora.rank trains none of "
+                        "them: take 'adamw'.")
     for pattern in self.frozen:
       try:
         re.compile(pattern)

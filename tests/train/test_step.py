@@ -84,6 +84,8 @@ def test_bfloat16_compute_keeps_float32_masters(settings, tiny, folder):
 
 
 MESHES = [(1, 1, 1), (8, 1, 1), (1, 8, 1), (2, 2, 2), (1, 4, 2)]
+RUNS = [(lora, "adamw", sizes) for lora in (0, 4) for sizes in MESHES] + [
+    (0, kind, sizes) for kind in ("adafactor", "muon") for sizes in [(1, 1, 1), (2, 2, 2)]]
 
 
 @pytest.mark.slow
@@ -99,14 +101,15 @@ folder = pathlib.Path({str(folder)!r})
 loaded = models.load(folder / "model")
 tiny = (loaded.config, loaded.params, text.Tokenizer.load(folder / "model"))
 found = {{}}
-for lora in (0, 4):
-  for sizes in test_step.MESHES:
-    settings = train.TrainSettings(
-        model=str(folder / "model"), data=train.DataSettings("x", row_length=64, batch_size=16, packing_bins=16),
-        optimizer=train.OptimizerSettings(1e-2, "constant", 0), accumulate=2, lora=train.LoraSettings(lora), steps=3)
-    count = sizes[0] * sizes[1] * sizes[2]
-    found[f"{{lora}} {{sizes}}"] = test_step.run(settings, tiny, folder, 3, train.MeshSettings(*sizes),
-                                               jax.devices()[:count])[0]
+train.optimizer.FACTORED_FROM = 8
+for lora, kind, sizes in test_step.RUNS:
+  settings = train.TrainSettings(
+      model=str(folder / "model"), data=train.DataSettings("x", row_length=64, batch_size=16, packing_bins=16),
+      optimizer=train.OptimizerSettings(1e-2, "constant", 0, kind=kind), accumulate=2, lora=train.LoraSettings(lora),
+      steps=3)
+  count = sizes[0] * sizes[1] * sizes[2]
+  found[f"{{lora}} {{kind}} {{sizes}}"] = test_step.run(settings, tiny, folder, 3, train.MeshSettings(*sizes),
+                                                    jax.devices()[:count])[0]
 print(json.dumps(found))
 """
   environment = os.environ | compile_cache | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8",
@@ -114,11 +117,10 @@ print(json.dumps(found))
   done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=900)
   assert done.returncode == 0, done.stderr[-3000:]
   found = json.loads(done.stdout.splitlines()[-1])
-  for lora in (0, 4):
-    one = found[f"{lora} (1, 1, 1)"]
+  for lora, kind, sizes in RUNS:
+    one = found[f"{lora} {kind} (1, 1, 1)"]
     assert one[-1] < one[0]
-    for sizes in MESHES[1:]:
-      np.testing.assert_allclose(found[f"{lora} {sizes}"], one, rtol=2e-5)
+    np.testing.assert_allclose(found[f"{lora} {kind} {sizes}"], one, rtol=2e-5)
 
 
 def test_a_mesh_that_does_not_fit_the_devices_or_the_batch_is_said(settings, tiny, folder):
