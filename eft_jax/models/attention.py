@@ -1,58 +1,166 @@
-"""The one door to attention: `attend` picks a path for a layer, says once which, and every path equals `reference`."""
+"""The one door to attention: `attend` picks a path for a layer, says once which and why, and every path equals
+`reference`.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from eft_jax.core.settings import ConfigError
-from eft_jax.models import blocked_attention
+from eft_jax.models import attention_mesh, blocked_attention, sharding
+from eft_jax.models.config import ModelConfig
 
 logger = logging.getLogger(__name__)
 
-PATHS = ("reference", "blocked")
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+  """All that decides on the path of an attention layer.
+
+  Attributes:
+    head_dim, dtype, window, softcap: of the layer; dtype is the name of q's.
+    packed: rows may hold several documents; False promises one document at the front and padding behind it.
+    platform, device: 'cpu', 'gpu' or 'tpu', and the device's own name.
+    seq: devices over which the tokens of a row are divided.
+    length: tokens of a row on one of them.
+  """
+
+  head_dim: int
+  dtype: str = "bfloat16"
+  window: int | None = None
+  softcap: float | None = None
+  packed: bool = True
+  platform: str = "cpu"
+  device: str = ""
+  seq: int = 1
+  length: int = 2048
+
+  def name(self) -> str:
+    """How the layer type is called in the log."""
+    return "global" if self.window is None else f"window {self.window}"
+
+
+class Path(NamedTuple):
+  """One way to do attention.
+
+  `run(q, k, v, segments, key_segments, start, window, softcap, packed)` attends from T queries that begin at place
+  `start` of their rows (None: at the front) to the S keys of the whole rows. `refusal(layer)` says why it cannot.
+  """
+
+  run: Callable[..., jax.Array]
+  refusal: Callable[[Layer], str | None]
+
+
+def _run_reference(q, k, v, segments, key_segments, start, window, softcap, packed):
+  del packed  # the mask says all
+  return reference(q, k, v, causal_mask(segments, window, key_segments, start), softcap)
+
+
+PATHS = {
+    "blocked": Path(blocked_attention.run, lambda layer: None),
+    "reference": Path(_run_reference, lambda layer: None),
+}
+# What 'auto' tries, fastest first; the last takes every layer.
+ORDER = {"tpu": ("blocked",), "gpu": ("blocked",), "cpu": ("blocked",)}
+
+
+class Choice(NamedTuple):
+  """The path of a layer, and for each faster one why it was not taken."""
+
+  path: str
+  passed_over: tuple[tuple[str, str], ...] = ()
+
+  def __str__(self) -> str:
+    return self.path + "".join(f"; not {path}: {why}" for path, why in self.passed_over)
+
+
+def choose(layer: Layer, path: str = "auto") -> Choice:
+  """The path that a layer takes.
+
+  Raises:
+    ConfigError: an unknown path, or one asked for by name that cannot do the layer.
+  """
+  if path == "auto":
+    passed_over = []
+    for name in ORDER.get(layer.platform, ORDER["cpu"]):
+      why = PATHS[name].refusal(layer)
+      if why is None:
+        return Choice(name, tuple(passed_over))
+      passed_over.append((name, why))
+    raise AssertionError(f"no path for {layer}: the last of ORDER takes every layer")
+  if path not in PATHS:
+    raise ConfigError(f"Attention path {path!r} is unknown, expected 'auto' or one of {', '.join(PATHS)}.")
+  why = PATHS[path].refusal(layer)
+  if why is not None:
+    raise ConfigError(f"Attention path {path!r} cannot do the {layer.name()} layers: {why}. Use 'auto' or another of "
+                      f"{', '.join(PATHS)}.")
+  return Choice(path)
+
+
+def choices(config: ModelConfig, path: str = "auto", **where: Any) -> dict[str, Choice]:
+  """The choice for each kind of attention layer of a model; `where` are the other fields of `Layer`.
+
+  Raises:
+    ConfigError: as `choose`.
+  """
+  return {kind: choose(Layer(config.head_dim, window=config.window if kind == "local" else None,
+                             softcap=config.attention_softcap, **where), path)
+          for kind in dict.fromkeys(config.pattern) if kind != "delta"}
 
 
 def attend(
     q: Float[Array, "B T H E"], k: Float[Array, "B T K E"], v: Float[Array, "B T K E"], segments: Int[Array, "B T"], *,
-    window: int | None = None, softcap: float | None = None, path: str = "auto",
+    window: int | None = None, softcap: float | None = None, path: str = "auto", packed: bool = True,
 ) -> Float[Array, "B T H E"]:
   """Causal attention within the segments of packed rows; q comes scaled.
 
+  On a mesh rows and heads stay where they are, and each device attends from its own tokens to those of the whole row.
+
   Args:
-    segments: tokens see tokens of the same number at or before their own place in the row.
+    segments: tokens see tokens of the same number at or before their own place in the row. Tokens of one number stand
+      together.
     window: a token sees itself and the window - 1 before it; None is all.
     softcap: cap * tanh(score / cap); None is none.
     path: 'auto' or one of PATHS.
+    packed: see `Layer`; without it what comes out for padding means nothing.
 
   Raises:
-    ConfigError: unknown path.
+    ConfigError: as `choose`.
   """
-  if path != "auto" and path not in PATHS:
-    raise ConfigError(f"Attention path {path!r} is unknown, expected 'auto' or one of {', '.join(PATHS)}.")
-  chosen = ("blocked" if jax.default_backend() == "cpu" else "reference") if path == "auto" else path
-  say_once(chosen, "global" if window is None else f"window {window}", jax.default_backend())
-  if chosen == "blocked":
-    return blocked_attention.attend(q, k, v, segments, window, softcap)
-  return reference(q, k, v, causal_mask(segments, window), softcap)
+  platform, device = sharding.device()
+  layout = attention_mesh.Layout.of(q, k)
+  layer = Layer(q.shape[3], q.dtype.name, window, softcap, packed, platform, device, layout.seq,
+                q.shape[1] // layout.seq)
+  choice = choose(layer, path)
+  say_once(layer.name(), platform, choice)
+  run = functools.partial(PATHS[choice.path].run, window=window, softcap=softcap, packed=packed)
+  return layout.run(run, q, k, v, segments)
 
 
 @functools.lru_cache(maxsize=64)
-def say_once(path: str, layer: str, backend: str) -> None:
+def say_once(layer: str, platform: str, choice: Choice) -> None:
   """Logs the path of a layer type once per process."""
-  logger.info("attention: %s layers take path %s on %s", layer, path, backend)
+  logger.info("attention: %s layers take on %s path %s", layer, platform, choice)
 
 
-def causal_mask(segments: Int[Array, "B T"], window: int | None = None) -> Bool[Array, "B T T"]:
-  """[b, t, s]: whether token t sees token s."""
-  places = jnp.arange(segments.shape[1])
-  back = places[:, None] - places[None, :]  # [T, T]
+def causal_mask(
+    segments: Int[Array, "B T"], window: int | None = None, key_segments: Int[Array, "B S"] | None = None,
+    start: Int[Array, ""] | None = None,
+) -> Bool[Array, "B T S"]:
+  """[b, t, s]: whether token t sees token s; `start` is the place of the first t where the keys are of longer rows."""
+  key_segments = segments if key_segments is None else key_segments
+  places = jnp.arange(segments.shape[1]) + (0 if start is None else start)
+  back = places[:, None] - jnp.arange(key_segments.shape[1])  # [T, S]
   near = back >= 0 if window is None else (back >= 0) & (back < window)
-  return near[None] & (segments[:, :, None] == segments[:, None, :])
+  return near[None] & (segments[:, :, None] == key_segments[:, None, :])
 
 
 def reference(

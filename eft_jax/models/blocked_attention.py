@@ -20,36 +20,48 @@ BLOCK = 64       # rows of queries: a multiple of this,
 MAX_BLOCKS = 8   # in at most this many blocks, because each is unrolled in the program
 
 
-def attend(
-    q: Float[Array, "B T H E"], k: Float[Array, "B T K E"], v: Float[Array, "B T K E"], segments: Int[Array, "B T"],
-    window: int | None = None, softcap: float | None = None,
+def run(
+    q: Float[Array, "B T H E"], k: Float[Array, "B S K E"], v: Float[Array, "B S K E"], segments: Int[Array, "B T"],
+    key_segments: Int[Array, "B S"], start: Int[Array, ""] | None, window: int | None, softcap: float | None,
+    packed: bool = True,
 ) -> Float[Array, "B T H E"]:
-  """The same as `attention.reference` with `attention.causal_mask`; q comes scaled.
-
-  Scores of one block exist at a time: B x H x T/8 x T floats at most.
-  """
+  """See `attention.Path`. Scores of one block exist at a time: B x H x T/8 x S floats at most."""
+  del packed  # the segments say all
   batch, length, heads, size = q.shape
   groups = heads // k.shape[2]
   q = q.reshape(batch, length, k.shape[2], groups, size).transpose(0, 2, 3, 1, 4)  # [B, K, G, T, E]
-  out = _attend(q, k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3), segments, window, softcap)
+  where = segments, key_segments, start
+  out = _attend(q, k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3), where, window, softcap)
   return out.transpose(0, 3, 1, 2, 4).reshape(batch, length, heads, size)
 
 
-def blocks(length: int, window: int | None) -> list[tuple[slice, slice]]:
-  """(queries, keys) of each block: the keys that any of its queries may see."""
+def blocks(length: int, window: int | None, keys: int | None = None) -> list[tuple[slice, slice]]:
+  """(queries, keys) of each block: the keys that any of its queries may see.
+
+  Args:
+    keys: their number where the queries begin anywhere in the row, so that any may be seen.
+  """
   size = -(-length // MAX_BLOCKS)
   size = -(-size // BLOCK) * BLOCK
   starts = range(0, length, size)
+  if keys is not None:
+    return [(slice(start, min(start + size, length)), slice(0, keys)) for start in starts]
   first = lambda start: 0 if window is None else max(0, start - window + 1)
   return [(slice(start, min(start + size, length)), slice(first(start), min(start + size, length))) for start in starts]
 
 
-def _scores(q, k, segments, rows, columns, window, softcap):
+def _blocks_of(where, window):
+  segments, key_segments, start = where
+  return blocks(segments.shape[1], window, None if start is None else key_segments.shape[1])
+
+
+def _scores(q, k, where, rows, columns, window, softcap):
   """Masked fp32 scores [B, K, G, t, s] of one block, and the capped ones before masking."""
-  places = jnp.arange(segments.shape[1])
-  back = places[rows, None] - places[None, columns]
+  segments, key_segments, start = where
+  places = jnp.arange(key_segments.shape[1])
+  back = places[rows, None] + (0 if start is None else start) - places[None, columns]
   near = back >= 0 if window is None else (back >= 0) & (back < window)
-  seen = near[None] & (segments[:, rows, None] == segments[:, None, columns])
+  seen = near[None] & (segments[:, rows, None] == key_segments[:, None, columns])
   # The barrier keeps XLA from fusing the comparisons into the loop over heads, where they cost more than the exp.
   bias = jax.lax.optimization_barrier(jnp.where(seen, 0.0, MASKED))  # [B, t, s]
   scores = _dot(q[:, :, :, rows], k[:, :, columns])
@@ -84,15 +96,15 @@ def _gather(p: Float[Array, "B K G T S"], a: Float[Array, "B K G T E"]) -> Float
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5))
-def _attend(q, k, v, segments, window, softcap):
-  return _forward(q, k, v, segments, window, softcap)[0]
+def _attend(q, k, v, where, window, softcap):
+  return _forward(q, k, v, where, window, softcap)[0]
 
 
-def _forward(q, k, v, segments, window, softcap):
+def _forward(q, k, v, where, window, softcap):
   """Output [B, K, G, T, E] in q's dtype and log-sum-exp [B, K, G, T] of the scores."""
   outs, sums = [], []
-  for rows, columns in blocks(q.shape[3], window):
-    scores, _ = _scores(q, k, segments, rows, columns, window, softcap)
+  for rows, columns in _blocks_of(where, window):
+    scores, _ = _scores(q, k, where, rows, columns, window, softcap)
     top = jnp.max(scores, axis=-1, keepdims=True)
     weights = jnp.exp(scores - top)
     total = jnp.sum(weights, axis=-1)
@@ -101,18 +113,18 @@ def _forward(q, k, v, segments, window, softcap):
   return jnp.concatenate(outs, axis=3), jnp.concatenate(sums, axis=3)
 
 
-def _keep(q, k, v, segments, window, softcap):
+def _keep(q, k, v, where, window, softcap):
   # Named, so that a remat policy can keep them and the backward pass need not run the attention again.
-  out, sums = (checkpoint_name(x, "attention") for x in _forward(q, k, v, segments, window, softcap))
-  return out, (q, k, v, segments, out, sums)
+  out, sums = (checkpoint_name(x, "attention") for x in _forward(q, k, v, where, window, softcap))
+  return out, (q, k, v, where, out, sums)
 
 
 def _backward(window, softcap, kept, grad):
-  q, k, v, segments, out, sums = kept
+  q, k, v, where, out, sums = kept
   delta = jnp.sum(grad.astype(jnp.float32) * out.astype(jnp.float32), axis=-1)  # [B, K, G, T]
   grads_q, grad_k, grad_v = [], jnp.zeros_like(k, jnp.float32), jnp.zeros_like(v, jnp.float32)
-  for rows, columns in blocks(q.shape[3], window):
-    scores, capped = _scores(q, k, segments, rows, columns, window, softcap)
+  for rows, columns in _blocks_of(where, window):
+    scores, capped = _scores(q, k, where, rows, columns, window, softcap)
     weights = jnp.exp(scores - sums[:, :, :, rows, None])
     grad_rows = grad[:, :, :, rows]
     grad_v = grad_v.at[:, :, columns].add(_gather(weights, grad_rows))

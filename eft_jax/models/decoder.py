@@ -54,7 +54,7 @@ def _modules(node: Any) -> Any:
 def hidden(
     config: ModelConfig, params: specs.Params, tokens: Int[Array, "B T"], positions: Int[Array, "B T"],
     segment_ids: Int[Array, "B T"], *, remat: str = "none", compute_dtype: Any = jnp.float32, scan: bool = True,
-    attention_path: str = "auto",
+    attention_path: str = "auto", packed: bool = True,
 ) -> Float[Array, "B T D"]:
   """Final-normed hidden states of packed rows.
 
@@ -63,7 +63,7 @@ def hidden(
     segment_ids: number of each token's document within its row; 0 is padding.
     remat: a name in REMAT.
     scan: False runs the layers one by one (debugging, export); unstacked params always do.
-    attention_path: see `attention.attend`.
+    attention_path, packed: see `attention.attend`.
 
   Raises:
     ConfigError: unknown remat or attention path.
@@ -79,7 +79,7 @@ def hidden(
     else:
       attend = lambda q, k, v: attention.attend(
           q, k, v, segment_ids, window=config.window if kind == "local" else None, softcap=config.attention_softcap,
-          path=attention_path)
+          path=attention_path, packed=packed)
     return blocks.Block(config, kind, layer)(x, ropes, attend)
 
   def period(x: jax.Array, stacks: specs.Params) -> tuple[jax.Array, None]:

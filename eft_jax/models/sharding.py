@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from eft_jax.models.config import ModelConfig
 # Logical axis -> mesh axes that divide it. A mesh axis that the mesh lacks counts as size 1.
 RULES: dict[str, tuple[str, ...]] = {
     "batch": ("data", "fsdp"),
+    "tokens": ("seq",),
     "layers": (),
     "norm": (),
     "model": ("fsdp",),
@@ -59,6 +61,22 @@ def like(x: jax.Array, *axes: str | None) -> PartitionSpec | None:
     return None
   rest = [None if axis is None else spec((axis,), mesh)[0] for axis in axes]
   return PartitionSpec(jax.typeof(x).sharding.spec[0], *rest)
+
+
+def dividing(axis: str, size: int, mesh: Mesh | AbstractMesh) -> tuple[str, ...]:
+  """The mesh axes of a logical axis, or none of them where they do not divide `size` evenly."""
+  names = tuple(name for name in RULES[axis] if mesh.shape.get(name, 1) > 1)
+  return names if size % math.prod(mesh.shape[name] for name in names) == 0 else ()
+
+
+def device() -> tuple[str, str]:
+  """Platform ('cpu', 'gpu' or 'tpu') and device name that the current trace is for: the mesh's where one is set.
+
+  A program for a pod is compiled in a process that sees only CPUs, so the default backend would be wrong.
+  """
+  target = jax.sharding.get_abstract_mesh().abstract_device
+  target = jax.devices()[0] if target is None else target
+  return {"cuda": "gpu", "rocm": "gpu"}.get(target.platform, target.platform), target.device_kind
 
 
 def param_axes(config: ModelConfig) -> Any:

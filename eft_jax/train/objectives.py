@@ -19,6 +19,8 @@ class Forward(NamedTuple):
   compute_dtype: Any
   remat: str
   chunk: int
+  attention: str = "auto"
+  packed: bool = True
 
 
 def targets_of(batch: Batch) -> tuple[Int[Array, "B T"], Bool[Array, "B T"]]:
@@ -32,7 +34,8 @@ def sft(forward: Forward, params: Any, batch: Batch) -> tuple[Float[Array, ""], 
   """(sum of -log p over the target tokens, their number). Divide sums over all parts by their total number."""
   targets, mask = targets_of(batch)
   hidden = models.hidden(forward.config, params, batch.tokens, batch.positions, batch.segment_ids,
-                         remat=forward.remat, compute_dtype=forward.compute_dtype)
+                         remat=forward.remat, compute_dtype=forward.compute_dtype, attention_path=forward.attention,
+                         packed=forward.packed)
   logprobs = models.token_logprobs(forward.config, params, hidden, targets, mask=mask, chunk=forward.chunk)
   return -jnp.sum(jnp.where(mask, logprobs, 0.0)), jnp.sum(mask, dtype=jnp.int32)
 

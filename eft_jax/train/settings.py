@@ -201,6 +201,8 @@ class TrainSettings:
       start are not trained.
     compute_dtype: of activations and matmuls. Parameters and optimizer state are float32.
     remat: what the backward pass computes again instead of keeping, a name in models.
+    attention: path of the attention layers, a name in models.attention.PATHS, or 'auto': the fastest exact one of the
+      mesh's devices, which the log names.
     logprob_chunk: tokens whose logits exist at a time.
     seed: of the data order and of new adapters.
     evaluate_every: steps between validation losses; 0 for before and after only.
@@ -220,6 +222,7 @@ class TrainSettings:
   frozen: tuple[str, ...] = ()
   compute_dtype: Literal["float32", "bfloat16"] = "float32"
   remat: str = "full"
+  attention: str = "auto"
   logprob_chunk: int = 512
   seed: int = 0
   evaluate_every: int = 0

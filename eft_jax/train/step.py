@@ -87,7 +87,8 @@ def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh
   moments_shardings = optimizer_lib.state_shardings(optimizer, trainable, places(trainable), alone)
   moments = _placed(jax.eval_shape(optimizer.init, trainable), moments_shardings)
   abstract = State(jax.ShapeDtypeStruct((), jnp.int32, sharding=alone), trainable, moments)
-  forward = objectives.Forward(config, jnp.dtype(settings.compute_dtype), settings.remat, settings.logprob_chunk)
+  forward = objectives.Forward(config, jnp.dtype(settings.compute_dtype), settings.remat, settings.logprob_chunk,
+                               settings.attention, packed=settings.data.packing != "none")
 
   def start(params: Any) -> tuple[State, Any]:
     trained, frozen = divide(jax.device_put(params, shardings))
