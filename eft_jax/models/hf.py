@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -9,7 +10,7 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -91,25 +92,18 @@ def export_hf(
   """
   if any("lora_" in jax.tree_util.keystr(leaf) for leaf, _ in jax.tree_util.tree_leaves_with_path(params)):
     raise ConfigError("export_hf got params with adapters: call models.lora.merge first.")
-  path = pathlib.Path(path).absolute()
   config = dataclasses.replace(config, tie_embeddings="head" not in params)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-  try:
-    values = hf_config.to_json(config, _write_weights(config, params, temporary, shard_bytes))
+  with replacing(path) as folder:
+    values = hf_config.to_json(config, _write_weights(config, params, folder, shard_bytes))
     if tokenizer is not None:
       stops = list(tokenizer.stop_ids)
       ids = {"bos_token_id": tokenizer.bos_id, "eos_token_id": stops[0] if len(stops) == 1 else stops,
              "pad_token_id": tokenizer.pad_id}
       values |= ids
-      tokenizer.save(temporary)
-      write_json(temporary / "generation_config.json", ids)
-    write_json(temporary / "config.json", values)
-    publish(temporary, path)
-  except BaseException:
-    shutil.rmtree(temporary, ignore_errors=True)
-    raise
-  return path
+      tokenizer.save(folder)
+      write_json(folder / "generation_config.json", ids)
+    write_json(folder / "config.json", values)
+  return pathlib.Path(path).absolute()
 
 
 def _write_weights(config: ModelConfig, params: specs.Params, folder: pathlib.Path, shard_bytes: int) -> str:
@@ -139,6 +133,20 @@ def _write_weights(config: ModelConfig, params: specs.Params, folder: pathlib.Pa
 
 def write_json(path: pathlib.Path, values: Mapping[str, Any]) -> None:
   path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextlib.contextmanager
+def replacing(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
+  """A folder to write into, which becomes `path` in one rename when all went well, and else is removed."""
+  path = pathlib.Path(path).absolute()
+  path.parent.mkdir(parents=True, exist_ok=True)
+  temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+  try:
+    yield temporary
+    publish(temporary, path)
+  except BaseException:
+    shutil.rmtree(temporary, ignore_errors=True)
+    raise
 
 
 def publish(temporary: pathlib.Path, path: pathlib.Path) -> None:

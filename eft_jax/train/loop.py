@@ -187,12 +187,14 @@ class Run:
     """Exports and sums up."""
     results = {}
     if self.settings.export:
-      params = self.state.trainable
+      params, tokenizer = self.state.trainable, Tokenizer.load(self.settings.model)
       if self.settings.lora.rank:
+        path = models.export_peft(self.config, params, self.workdir / "adapter", self.settings.model, tokenizer)
+        results["adapter"] = str(path)
         params = models.lora.merge(self.frozen, params)
       else:
         params = self.trainer.assemble(params, self.frozen)
-      path = models.export_hf(self.config, params, self.workdir / "export", Tokenizer.load(self.settings.model))
+      path = models.export_hf(self.config, params, self.workdir / "export", tokenizer)
       self.progress.say(f"exported to {path}")
       results["export"] = str(path)
     events = metrics.read(self.workdir)

@@ -206,7 +206,8 @@ class TrainSettings:
     logprob_chunk: tokens whose logits exist at a time.
     seed: of the data order and of new adapters.
     evaluate_every: steps between validation losses; 0 for before and after only.
-    export: write a Hugging Face folder to DIR/export at the end, adapters merged.
+    export: write a Hugging Face folder to DIR/export at the end, adapters merged; adapters also to DIR/adapter, in
+      PEFT's format.
     tensorboard: write events beside metrics.jsonl.
   """
 

@@ -72,12 +72,16 @@ def test_results_and_export(settings, quiet, tmp_path, folder, tiny):
 
 
 @pytest.mark.slow
-def test_lora_is_merged_into_the_export(settings, quiet, tmp_path):
+def test_lora_is_merged_into_the_export_and_written_by_itself(settings, quiet, tiny, tmp_path):
   results = train.run_train(settings(export=True, lora={"rank": 4}, steps=4), tmp_path, quiet())
   assert results["trained_parameters"] < results["parameters"]
   merged = train.run_train(settings(model=str(tmp_path / "export"), optimizer={"learning_rate": 0.0}, steps=1),
                            tmp_path / "again", quiet())
   np.testing.assert_allclose(merged["validation_loss_first"], results["validation_loss_last"], rtol=1e-5)
+  assert results["adapter"] == str(tmp_path / "adapter")
+  assert text.Tokenizer.load(tmp_path / "adapter").encode("abc") == tiny[2].encode("abc")
+  jax.tree.map(np.testing.assert_array_equal, models.load(tmp_path / "adapter").params,
+               models.load(tmp_path / "export").params)
 
 
 @pytest.mark.slow
