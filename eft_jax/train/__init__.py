@@ -4,11 +4,12 @@ from eft_jax.train.loop import NonFiniteLoss, run_train
 from eft_jax.train.settings import (
     CheckpointSettings,
     DataSettings,
+    KtoSettings,
     LoraSettings,
     MeshSettings,
     OptimizerSettings,
     TrainSettings,
 )
 
-__all__ = ["CheckpointSettings", "DataSettings", "LoraSettings", "MeshSettings", "NonFiniteLoss", "OptimizerSettings",
-           "TrainSettings", "run_train"]
+__all__ = ["CheckpointSettings", "DataSettings", "KtoSettings", "LoraSettings", "MeshSettings", "NonFiniteLoss",
+           "OptimizerSettings", "TrainSettings", "run_train"]

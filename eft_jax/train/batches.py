@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import grain
@@ -136,14 +136,11 @@ def stream(examples: Examples, settings: DataSettings, seed: int,
   return iter(packed(dataset, settings, settings.batch_size // count, seed))
 
 
-def once(examples: Examples, settings: DataSettings, rows: int) -> list[Batch]:
+def in_order(examples: Examples, settings: DataSettings, rows: int) -> Iterator[Batch]:
   """All examples in their order as batches of exactly `rows` rows, padded with empty rows at the end."""
-  if not len(examples):
-    return []
-  batches = list(packed(grain.MapDataset.source(examples), settings, rows, 0))
-  missing = rows - len(batches[-1].tokens)
-  batches[-1] = jax.tree.map(lambda x: np.pad(x, [(0, missing), (0, 0)]), batches[-1])
-  return batches
+  for batch in packed(grain.MapDataset.source(examples), settings, rows, 0) if len(examples) else ():
+    missing = rows - len(batch.tokens)
+    yield jax.tree.map(lambda x, pad=missing: np.pad(x, [(0, pad), (0, 0)]), batch)
 
 
 def count_rows(examples: Examples, settings: DataSettings, seed: int) -> int:

@@ -21,7 +21,7 @@ from jax.sharding import Mesh
 from eft_jax import finch, models
 from eft_jax.core.settings import ConfigError
 from eft_jax.text import Tokenizer
-from eft_jax.train import batches, mesh, metrics, step
+from eft_jax.train import batches, feeds, mesh, metrics, step
 from eft_jax.train.checkpoint import Checkpoints
 from eft_jax.train.settings import TrainSettings
 
@@ -104,11 +104,7 @@ class Run:
     self.config, self.steps, self.mesh = loaded.config, steps, devices
     self.trainer = step.design(settings, loaded.config, steps, devices)
     self.state, self.frozen = self.trainer.start(loaded.params)
-    shard = (jax.process_index(), jax.process_count())
-    self.stream = batches.stream(data.train, settings.data, settings.seed, shard)
-    # One part of a training batch per evaluation step: the same memory. Every process reads the same rows.
-    rows = settings.data.batch_size // settings.accumulate
-    self.apart = batches.once(data.validation, settings.data, rows)[:-(-settings.data.validation_rows // rows)]
+    self.stream, self.apart = feeds.make(settings, data.train, data.validation, self.score, workdir, progress.say)
     self.checkpoints = Checkpoints(workdir / "checkpoints", settings.checkpoint.keep)
     self.step, self.warm, self.tokens, self.seconds = 0, False, 0, 0.0
 
@@ -167,17 +163,23 @@ class Run:
                   f"lr {values['learning_rate']:.2e}  {values['tokens'] / (now - start):.0f} tokens/s")
     return now
 
+  def score(self, batch: batches.Batch) -> np.ndarray:
+    """log p of each example's target tokens [B, S] under the parameters as they are."""
+    return jax.device_get(self.trainer.score(self.state.trainable, self.frozen, mesh.place_whole(self.mesh, batch)))
+
   def validate(self) -> None:
-    """Mean loss over the target tokens of the rows kept apart."""
-    if not self.apart:
-      return
-    sums = np.zeros(2)
+    """Means of the objective's sums over the rows kept apart."""
+    totals: dict[str, np.ndarray] = {}
     for batch in self.apart:
-      part = self.trainer.evaluate(self.state.trainable, self.frozen, mesh.place_whole(self.mesh, batch))
-      sums += np.array(jax.device_get(part), np.float64)
-    loss = float(sums[0] / max(sums[1], 1))
-    self.metrics(self.step, validation_loss=loss, validation_tokens=int(sums[1]))
-    self.progress.say(f"step {self.step}: validation loss {loss:.4f} over {int(sums[1])} tokens of rows kept apart")
+      sums = self.trainer.evaluate(self.state.trainable, self.frozen, mesh.place_whole(self.mesh, batch))
+      for name, pair in jax.device_get(sums).items():
+        totals[name] = totals.get(name, 0) + np.array(pair, np.float64)
+    if not totals:
+      return
+    means = {name: float(total / max(count, 1)) for name, (total, count) in totals.items()}
+    self.metrics(self.step, **{f"validation_{name}": mean for name, mean in means.items()})
+    shown = "  ".join(f"{name} {mean:.4f}" for name, mean in means.items())
+    self.progress.say(f"step {self.step}: on rows kept apart {shown}")
 
   def save(self) -> None:
     """A checkpoint of everything that the next step depends on."""

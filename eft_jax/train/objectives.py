@@ -1,8 +1,9 @@
-"""What is minimised: sums over target tokens, so that parts of a batch add up exactly whatever their sizes."""
+"""What is minimised: sums with what divides them, so that parts of a batch add up exactly whatever their sizes."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from eft_jax import models
 from eft_jax.train.batches import Batch
+
+Sums = dict[str, tuple[Float[Array, ""], Float[Array, ""]]]  # by metric: a sum, and what it is divided by in the end
 
 
 class Forward(NamedTuple):
@@ -23,6 +26,22 @@ class Forward(NamedTuple):
   packed: bool = True
 
 
+class Objective(Protocol):
+  """The compiled side of an objective."""
+
+  def shape(self, rows: Batch) -> Any:
+    """The abstract batch for abstract rows."""
+
+  def rows(self, batch: Any) -> Batch:
+    """The packed rows of a batch that gradients come from."""
+
+  def context(self, forward: Forward, params: Any, batches: Any) -> Any:
+    """What the loss of each part [B, T] needs from the whole batch [A, B, T]; no gradient flows through it."""
+
+  def sums(self, forward: Forward, params: Any, batch: Any, context: Any) -> Sums:
+    """Sums over one part; 'loss' is minimised."""
+
+
 def targets_of(batch: Batch) -> tuple[Int[Array, "B T"], Bool[Array, "B T"]]:
   """(next token, whether it is to be learnt) of every position: never across documents, never into padding."""
   ahead = lambda x: jnp.pad(x[:, 1:], [(0, 0), (0, 1)])
@@ -30,36 +49,67 @@ def targets_of(batch: Batch) -> tuple[Int[Array, "B T"], Bool[Array, "B T"]]:
   return ahead(batch.tokens), ahead(batch.loss_mask) & same
 
 
-def sft(forward: Forward, params: Any, batch: Batch) -> tuple[Float[Array, ""], Int[Array, ""]]:
-  """(sum of -log p over the target tokens, their number). Divide sums over all parts by their total number."""
+def logprobs_of(forward: Forward, params: Any, batch: Batch) -> tuple[Float[Array, "B T"], Bool[Array, "B T"]]:
+  """(log p of the next token where it is to be learnt and 0 elsewhere, where it is to be learnt)."""
   targets, mask = targets_of(batch)
   hidden = models.hidden(forward.config, params, batch.tokens, batch.positions, batch.segment_ids,
                          remat=forward.remat, compute_dtype=forward.compute_dtype, attention_path=forward.attention,
                          packed=forward.packed)
-  logprobs = models.token_logprobs(forward.config, params, hidden, targets, mask=mask, chunk=forward.chunk)
-  return -jnp.sum(jnp.where(mask, logprobs, 0.0)), jnp.sum(mask, dtype=jnp.int32)
+  return models.token_logprobs(forward.config, params, hidden, targets, mask=mask, chunk=forward.chunk), mask
 
 
-def value_and_grad(forward: Forward, trainable: Any, assemble: Any, batches: Batch) -> tuple[jax.Array, jax.Array, Any]:
-  """Mean loss, number of target tokens and gradient over the parts [A, B, T] of one batch.
+def segment_logprobs(forward: Forward, params: Any, batch: Batch) -> Float[Array, "B S"]:
+  """log p of the tokens to be learnt of each segment of each row, summed."""
+  logprobs, _ = logprobs_of(forward, params, batch)
+  member = batch.segment_ids[..., None] == 1 + jnp.arange(batch.examples.shape[1])  # [B, T, S]
+  return jnp.sum(jnp.where(member, logprobs[..., None], 0.0), axis=1)
 
-  Sums of the parts are accumulated in float32 and divided once, by all target tokens: how the batch is cut into parts
-  does not matter.
+
+class Sft:
+  """Mean of -log p over the target tokens."""
+
+  def shape(self, rows: Batch) -> Batch:
+    return rows
+
+  def rows(self, batch: Batch) -> Batch:
+    return batch
+
+  def context(self, forward: Forward, params: Any, batches: Batch) -> None:
+    del forward, params, batches
+
+  def sums(self, forward: Forward, params: Any, batch: Batch, context: None) -> Sums:
+    logprobs, mask = logprobs_of(forward, params, batch)
+    return {"loss": (-jnp.sum(logprobs), jnp.sum(mask, dtype=jnp.float32))}
+
+
+def value_and_grad(objective: Objective, forward: Forward, trainable: Any, assemble: Callable[[Any], Any],
+                   batches: Any) -> tuple[Sums, Any]:
+  """Sums over the parts [A, B, T] of one batch, and the gradient of the loss.
+
+  Gradients of the parts' sums are accumulated in float32 and divided once, by what divides the whole batch: how the
+  batch is cut into parts does not matter.
 
   Args:
     assemble: trainable -> params of the model.
   """
-  summed = jax.value_and_grad(lambda t, batch: sft(forward, assemble(t), batch), has_aux=True)
-  if batches.tokens.shape[0] == 1:
-    (total, count), grads = summed(trainable, jax.tree.map(lambda x: x[0], batches))
+  context = objective.context(forward, assemble(jax.lax.stop_gradient(trainable)), batches)
+
+  def total(trainable: Any, batch: Any) -> tuple[jax.Array, Sums]:
+    sums = objective.sums(forward, assemble(trainable), batch, context)
+    return sums["loss"][0], sums
+
+  part = lambda batch: jax.grad(total, has_aux=True)(trainable, batch)[::-1]
+  first = jax.tree.map(lambda x: x[0], batches)
+  if jax.tree.leaves(batches)[0].shape[0] == 1:
+    sums, grads = part(first)
   else:
-    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, jnp.float32), trainable)
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, jnp.float32), jax.eval_shape(part, first))
+    add = lambda carry, batch: (jax.tree.map(jnp.add, carry, part(batch)), None)
+    (sums, grads), _ = jax.lax.scan(add, zeros, batches)
+  divisor = jnp.maximum(sums["loss"][1], 1)
+  return sums, jax.tree.map(lambda g: g / divisor, grads)
 
-    def add(carry, batch):
-      (total, count), grads = summed(trainable, batch)
-      return jax.tree.map(jnp.add, carry, (total, count, grads)), None
 
-    start = (jnp.zeros((), jnp.float32), jnp.zeros((), jnp.int32), zeros)
-    (total, count, grads), _ = jax.lax.scan(add, start, batches)
-  divisor = jnp.maximum(count, 1).astype(jnp.float32)
-  return total / divisor, count, jax.tree.map(lambda g: g / divisor, grads)
+def means(sums: Sums) -> dict[str, Float[Array, ""]]:
+  """Each sum divided, 0 where there is nothing."""
+  return {name: total / jnp.maximum(count, 1) for name, (total, count) in sums.items()}

@@ -160,6 +160,29 @@ class LoraSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class KtoSettings:
+  """KTO, from the model that training starts with, which is also its reference.
+
+  Attributes:
+    beta: how far the model may move from the reference; smaller is farther.
+    desirable: labels of what is to become likelier; the other data.labels are to become less likely.
+    desirable_weight, undesirable_weight: of one example; an undesirable_weight of 0 is chosen so that both sides
+      weigh the same in sum.
+  """
+
+  beta: float = 0.1
+  desirable: tuple[str, ...] = ("improved",)
+  desirable_weight: float = 1.0
+  undesirable_weight: float = 0.0
+
+  def __post_init__(self):
+    _at_least("kto.", self, undesirable_weight=0)
+    for name in ("beta", "desirable_weight"):
+      if not getattr(self, name) > 0:
+        raise ConfigError(f"kto.{name} is {getattr(self, name)}, expected a number above 0.")
+
+
+@dataclasses.dataclass(frozen=True)
 class MeshSettings:
   """Devices along each axis; one axis may be -1: what is left over.
 
@@ -194,6 +217,7 @@ class TrainSettings:
 
   Attributes:
     model: name or path for models.load.
+    objective: 'sft', mean -log p of the replies; 'kto', see KtoSettings, for a model that has had its SFT.
     steps: optimizer steps; 0 means `epochs` passes over the packed data.
     epochs: used when steps is 0.
     accumulate: parts of a batch whose gradients are summed before one update; saves memory, changes nothing else.
@@ -212,7 +236,9 @@ class TrainSettings:
   """
 
   model: str = "smollm2_135m"
+  objective: Literal["sft", "kto"] = "sft"
   data: DataSettings = DataSettings()
+  kto: KtoSettings = KtoSettings()
   optimizer: OptimizerSettings = OptimizerSettings()
   lora: LoraSettings = LoraSettings()
   mesh: MeshSettings = MeshSettings()
@@ -236,6 +262,12 @@ class TrainSettings:
       raise ConfigError(f"epochs is {self.epochs} and steps is 0; expected one of them above 0.")
     if self.data.batch_size % self.accumulate:
       raise ConfigError(f"data.batch_size is {self.data.batch_size}, not a multiple of accumulate {self.accumulate}.")
+    if self.objective == "kto":
+      if not set(self.kto.desirable) < set(self.data.labels) or not self.kto.desirable:
+        raise ConfigError(f"kto.desirable is {self.kto.desirable!r}, expected some, not all, of data.labels "
+                          f"{self.data.labels!r}: KTO learns from both sides.")
+    elif self.kto != KtoSettings():
+      raise ConfigError(f"kto is set and objective is {self.objective!r}: set objective='kto', or leave it out.")
     if self.lora.rank and self.frozen:
       raise ConfigError("frozen and lora.rank exclude each other: LoRA freezes all parameters; use lora.targets.")
     if self.lora.rank and self.optimizer.kind == "muon":

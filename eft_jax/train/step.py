@@ -17,7 +17,10 @@ from eft_jax.train import mesh as mesh_lib
 from eft_jax.train import objectives
 from eft_jax.train import optimizer as optimizer_lib
 from eft_jax.train.batches import Batch
+from eft_jax.train.kto import Kto
 from eft_jax.train.settings import TrainSettings
+
+OBJECTIVES = {"sft": lambda settings: objectives.Sft(), "kto": lambda settings: Kto(settings.kto)}
 
 
 @functools.partial(jax.tree_util.register_dataclass, data_fields=["step", "trainable", "moments"], meta_fields=[])
@@ -41,20 +44,22 @@ class Design:
   """One run's step: its functions, and shape, dtype and place of all that they take. Nothing is allocated.
 
   Attributes:
-    train: (state, frozen, Batch [A, B, T]) -> (state, metrics); the old state's memory is reused.
-    evaluate: (trainable, frozen, Batch [1, B, T]) -> (sum of -log p, target tokens).
+    train: (state, frozen, batch [A, B, T]) -> (state, metrics); the old state's memory is reused.
+    evaluate: (trainable, frozen, batch [1, B, T]) -> objectives.Sums.
+    score: (trainable, frozen, Batch [1, B, T]) -> [B, S], log p of each example's target tokens.
     assemble: (trainable, frozen) -> params that the model takes.
     start: params, float32 and not usable afterwards because their memory is handed over -> (fresh state, frozen).
     state, frozen, batch: jax.ShapeDtypeStruct with shardings in place of arrays; `batch` has its A parts in front.
   """
 
-  train: Callable[[State, Any, Batch], tuple[State, dict[str, jax.Array]]]
-  evaluate: Callable[[Any, Any, Batch], tuple[jax.Array, jax.Array]]
+  train: Callable[[State, Any, Any], tuple[State, dict[str, jax.Array]]]
+  evaluate: Callable[[Any, Any, Any], objectives.Sums]
+  score: Callable[[Any, Any, Batch], jax.Array]
   assemble: Callable[[Any, Any], Any]
   start: Callable[[Any], tuple[State, Any]]
   state: State
   frozen: Any
-  batch: Batch
+  batch: Any
 
 
 def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh: Mesh) -> Design:
@@ -87,6 +92,7 @@ def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh
   moments_shardings = optimizer_lib.state_shardings(optimizer, trainable, places(trainable), alone)
   moments = _placed(jax.eval_shape(optimizer.init, trainable), moments_shardings)
   abstract = State(jax.ShapeDtypeStruct((), jnp.int32, sharding=alone), trainable, moments)
+  objective = OBJECTIVES[settings.objective](settings)
   forward = objectives.Forward(config, jnp.dtype(settings.compute_dtype), settings.remat, settings.logprob_chunk,
                                settings.attention, packed=settings.data.packing != "none")
 
@@ -96,19 +102,26 @@ def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh
     moments = jax.jit(optimizer.init, out_shardings=moments_shardings)(trained)
     return State(jax.device_put(jnp.zeros((), jnp.int32), alone), trained, moments), frozen
 
-  def train(state: State, frozen: Any, batches: Batch) -> tuple[State, dict[str, jax.Array]]:
-    loss, count, grads = objectives.value_and_grad(forward, state.trainable, lambda t: assemble(t, frozen), batches)
+  def train(state: State, frozen: Any, batches: Any) -> tuple[State, dict[str, jax.Array]]:
+    sums, grads = objectives.value_and_grad(objective, forward, state.trainable, lambda t: assemble(t, frozen), batches)
     updates, moments = optimizer.update(grads, state.moments, state.trainable)
-    metrics = {"loss": loss, "grad_norm": optax.tree.norm(grads), "learning_rate": rate(state.step),
-               "loss_tokens": count, "tokens": jnp.sum(batches.segment_ids > 0, dtype=jnp.int32)}
+    rows = objective.rows(batches)
+    metrics = objectives.means(sums) | {
+        "grad_norm": optax.tree.norm(grads), "learning_rate": rate(state.step),
+        "tokens": jnp.sum(rows.segment_ids > 0, dtype=jnp.int32)}
     return State(state.step + 1, optax.apply_updates(state.trainable, updates), moments), metrics
 
-  def evaluate(trainable: Any, frozen: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
-    return objectives.sft(forward, assemble(trainable, frozen), jax.tree.map(lambda x: x[0], batch))
+  def evaluate(trainable: Any, frozen: Any, batch: Any) -> objectives.Sums:
+    params = assemble(trainable, frozen)
+    context = objective.context(forward, params, batch)
+    return objective.sums(forward, params, jax.tree.map(lambda x: x[0], batch), context)
+
+  def score(trainable: Any, frozen: Any, batch: Batch) -> jax.Array:
+    return objectives.segment_logprobs(forward, assemble(trainable, frozen), jax.tree.map(lambda x: x[0], batch))
 
   compiled = jax.jit(train, donate_argnums=0, out_shardings=(places(abstract), alone))
-  return Design(compiled, jax.jit(evaluate, out_shardings=alone), assemble, start, abstract, frozen,
-                _batch(settings, mesh))
+  return Design(compiled, jax.jit(evaluate, out_shardings=alone), jax.jit(score, out_shardings=alone), assemble, start,
+                abstract, frozen, objective.shape(_rows(settings, mesh)))
 
 
 def _placed(shapes: Any, shardings: Any) -> Any:
@@ -116,8 +129,8 @@ def _placed(shapes: Any, shardings: Any) -> Any:
   return jax.tree.map(lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), shapes, shardings)
 
 
-def _batch(settings: TrainSettings, mesh: Mesh) -> Batch:
-  """Shape of one step's batch [A, B, T]."""
+def _rows(settings: TrainSettings, mesh: Mesh) -> Batch:
+  """Shape of one step's packed rows [A, B, T]."""
   rows = settings.accumulate, settings.data.batch_size // settings.accumulate
   one = lambda dtype, last: jax.ShapeDtypeStruct((*rows, last), dtype, sharding=mesh_lib.batch_sharding(mesh))
   tokens = [one(dtype, settings.data.row_length) for dtype in (jnp.int32, jnp.int32, jnp.int32, jnp.bool_)]

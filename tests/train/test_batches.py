@@ -38,7 +38,7 @@ def segments(batch):
 def test_every_example_stands_whole_in_one_segment(lengths, rows, packing, bins, most):
   examples = numbered(lengths)
   data = DataSettings(row_length=32, packing=packing, packing_bins=bins, segments=most)
-  found = batches.once(examples, data, rows)
+  found = list(batches.in_order(examples, data, rows))
   assert all(batch.tokens.shape == (rows, 32) for batch in found)
   seen = []
   for tokens, positions, mask in itertools.chain.from_iterable(map(segments, found)):
@@ -131,4 +131,4 @@ def test_nothing_to_learn_is_said():
   masked = batches.Examples([np.ones(4, np.int32)], [np.zeros(4, bool)], {})
   with pytest.raises(ConfigError, match="1 examples with 0 tokens"):
     batches.stream(masked, DataSettings(), 0)
-  assert batches.once(batches.Examples([], [], {}), DataSettings(), 4) == []
+  assert list(batches.in_order(batches.Examples([], []), DataSettings(), 4)) == []

@@ -1,7 +1,5 @@
 """The loss of a packed row is that of its documents alone, and parts of a batch add up exactly."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,8 +13,15 @@ LENGTHS = (31, 2, 17, 9)
 
 @pytest.fixture(scope="module")
 def value_and_grad(tiny):
+  """(mean loss, number of targets, gradient)."""
   forward = objectives.Forward(tiny[0], jnp.float32, "full", 16)
-  return jax.jit(functools.partial(objectives.value_and_grad, forward, assemble=lambda t: t))
+
+  @jax.jit
+  def run(trainable, batches):
+    sums, grads = objectives.value_and_grad(objectives.Sft(), forward, trainable, lambda t: t, batches)
+    return objectives.means(sums)["loss"], sums["loss"][1], grads
+
+  return run
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +30,7 @@ def alone():
   rng = np.random.default_rng(0)
   examples = batches.Examples([rng.integers(0, 264, n).astype(np.int32) for n in LENGTHS],
                               [rng.random(n) < 0.5 for n in LENGTHS], {})
-  return examples, batches.once(examples, DataSettings(row_length=32, packing="none"), 4)[0]
+  return examples, next(batches.in_order(examples, DataSettings(row_length=32, packing="none"), 4))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,7 @@ def test_targets_never_cross_documents_or_reach_padding():
 
 
 def test_packed_loss_and_gradient_equal_standalone(tiny, value_and_grad, alone, expected):
-  packed = batches.once(alone[0], DataSettings(row_length=64, packing_bins=1), 1)
+  packed = list(batches.in_order(alone[0], DataSettings(row_length=64, packing_bins=1), 1))
   assert len(packed) == 1 and packed[0].segment_ids.max() == len(LENGTHS)
   assert_same(value_and_grad(trainable=tiny[1], batches=parts(packed[0], 1)), expected)
 
