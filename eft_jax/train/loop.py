@@ -110,7 +110,7 @@ class Run:
 
   def resume(self) -> None:
     """Goes to the newest checkpoint, if there is one, and opens the metrics there."""
-    found = self.checkpoints.restore(self.state, self.progress.say)
+    found = self.checkpoints.restore(self.state, self.progress.say, needed=("step", "stream"))
     if found is not None:
       self.state, extra = found
       self.step = extra["step"]
@@ -144,6 +144,7 @@ class Run:
             self.save()
           pending, start = None, time.monotonic()
         if stopped():
+          self.checkpoints.wait()
           stopped(act=True)
 
   def record(self, number: int, out: dict[str, jax.Array], start: float) -> float:
@@ -151,6 +152,7 @@ class Run:
     values = {name: value.item() for name, value in jax.device_get(out).items()}
     now = time.monotonic()
     if not (math.isfinite(values["loss"]) and math.isfinite(values["grad_norm"])):
+      self.checkpoints.wait()
       raise NonFiniteLoss(f"Step {number} of {self.steps} has loss {values['loss']} and gradient norm "
                           f"{values['grad_norm']}. Lower optimizer.learning_rate or look at the data; newest "
                           f"checkpoint: {self.checkpoints.latest or 'none'}.")
@@ -182,7 +184,7 @@ class Run:
     self.progress.say(f"step {self.step}: on rows kept apart {shown}")
 
   def save(self) -> None:
-    """A checkpoint of everything that the next step depends on."""
+    """Begins a checkpoint of everything that the next step depends on."""
     self.checkpoints.save(self.step, self.state, {"step": self.step, "stream": self.stream.get_state()})
 
   def finish(self) -> dict[str, Any]:
@@ -199,6 +201,7 @@ class Run:
       path = models.export_hf(self.config, params, self.workdir / "export", tokenizer)
       self.progress.say(f"exported to {path}")
       results["export"] = str(path)
+    self.checkpoints.wait()
     events = metrics.read(self.workdir)
     losses = [event["loss"] for event in events if "loss" in event]
     apart = [event["validation_loss"] for event in events if "validation_loss" in event]
@@ -213,7 +216,8 @@ class Run:
     return results
 
   def close(self) -> None:
-    self.checkpoints.close()
+    with contextlib.suppress(OSError):  # only after another error, which is the one to show, was this not awaited
+      self.checkpoints.close()
     if hasattr(self, "metrics"):
       self.metrics.close()
 

@@ -241,8 +241,8 @@ class TrainSettings:
   kto: KtoSettings = KtoSettings()
   optimizer: OptimizerSettings = OptimizerSettings()
   lora: LoraSettings = LoraSettings()
-  mesh: MeshSettings = MeshSettings()
-  checkpoint: CheckpointSettings = CheckpointSettings()
+  mesh: MeshSettings = changeable(MeshSettings())
+  checkpoint: CheckpointSettings = changeable(CheckpointSettings())
   steps: int = changeable(0)
   epochs: float = changeable(1.0)
   accumulate: int = 1

@@ -1,4 +1,12 @@
-"""A checkpoint gives back every bit; a damaged one is said, and the one before is taken."""
+"""A checkpoint gives back every bit, is complete or absent, and a damaged one is said and the one before taken."""
+
+import errno
+import pathlib
+import resource
+import shutil
+import signal
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -7,6 +15,8 @@ import pytest
 
 from eft_jax.core.settings import ConfigError
 from eft_jax.train import checkpoint
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def state(seed):
@@ -39,6 +49,7 @@ def test_newest_comes_back_to_the_bit_and_old_ones_go(saved):
   assert_equal(found, state(3))
   assert extra == {"step": 3, "stream": {"next": [3, {"x": None}]}} and not said
   checkpoints.save(3, state(9), {"step": 3})  # stands already
+  checkpoints.wait()
   assert_equal(checkpoints.restore(state(0), said.append)[0], state(3))
   checkpoints.close()
 
@@ -64,6 +75,7 @@ def test_damaged_newest_is_said_and_the_one_before_is_taken(saved):
   assert_equal(found, state(2))
   assert extra["step"] == 2 and len(said) == 1 and "checkpoint step 3" in said[0] and "the one before" in said[0]
   checkpoints.save(3, state(7), {"step": 3})  # and can be made again
+  checkpoints.wait()
   assert_equal(checkpoints.restore(state(0), said.append)[0], state(7))
   truncate(saved / "3" / "state")
   truncate(saved / "2" / "state")
@@ -77,5 +89,95 @@ def test_what_an_interrupted_save_left_is_no_checkpoint(saved):
   checkpoints = checkpoint.Checkpoints(saved, keep=2)
   assert checkpoints.latest == 3
   checkpoints.save(4, state(4), {"step": 4})
+  checkpoints.wait()
   assert_equal(checkpoints.restore(state(0), print)[0], state(4))
+  checkpoints.close()
+
+
+def test_training_goes_on_while_a_checkpoint_is_written(tmp_path):
+  """The saved arrays are those of the call, though later steps take their memory, and `extra` is too."""
+  update = jax.jit(lambda tree: jax.tree.map(lambda x: x + 1, tree), donate_argnums=0)
+  checkpoints, extra = checkpoint.Checkpoints(tmp_path / "c", keep=3), {"step": 0}
+  tree = {"w": jnp.zeros(4_000_000), "step": jnp.zeros((), jnp.int32)}
+  for step in (1, 2):
+    tree, extra["step"] = update(tree), step
+    checkpoints.save(step, tree, extra)
+    assert not (tmp_path / "c" / str(step)).exists()  # 16 MB take longer than the way here
+    extra["step"] = -1
+  for _ in range(3):
+    tree = update(tree)
+  checkpoints.wait()
+  for step in (2, 1):
+    found, extra = checkpoints.restore(tree, print)
+    assert extra == {"step": step} and found["step"] == step
+    assert np.asarray(found["w"]).tobytes() == np.full(4_000_000, step, np.float32).tobytes()
+    shutil.rmtree(tmp_path / "c" / str(step))
+    checkpoints.close()
+    checkpoints = checkpoint.Checkpoints(tmp_path / "c", keep=3)
+  checkpoints.close()
+
+
+@pytest.mark.slow
+def test_kill_9_in_the_middle_of_a_save_leaves_the_one_before(tmp_path):
+  code = f"""
+import os, pathlib, signal, sys
+import jax.numpy as jnp
+from eft_jax.train import checkpoint
+checkpoints = checkpoint.Checkpoints(pathlib.Path({str(tmp_path / "c")!r}), keep=1)
+tree = {{"w": jnp.ones(20_000_000)}}
+checkpoints.save(1, tree, {{"step": 1}})
+checkpoints.wait()
+checkpoints.save(2, {{"w": tree["w"] * 2}}, {{"step": 2}})
+while not list(pathlib.Path({str(tmp_path / "c")!r}).glob("*/state.orbax-checkpoint-tmp")):
+  pass
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+  done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+  assert done.returncode == -signal.SIGKILL, done.stderr
+  assert len(list((tmp_path / "c").iterdir())) == 2  # it was under way
+  checkpoints = checkpoint.Checkpoints(tmp_path / "c", keep=1)
+  found, extra = checkpoints.restore({"w": jnp.zeros(20_000_000)}, print)
+  assert extra == {"step": 1} and (np.asarray(found["w"]) == 1).all()
+  assert [path.name for path in (tmp_path / "c").iterdir()] == ["1"]
+  checkpoints.close()
+
+
+def test_what_cannot_be_written_is_an_oserror_and_the_older_ones_stand(saved):
+  """Files of at most 20 kB, which stops the arrays but not the small files: like a disk that runs full."""
+  big = state(0) | {"moments": jnp.array(np.random.default_rng(0).normal(size=100_000), jnp.float32)}
+  checkpoints = checkpoint.Checkpoints(saved, keep=2)
+  limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+  handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+  try:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    checkpoints.save(4, big, {"step": 4})
+    with pytest.raises(OSError, match="Checkpoint of step 4 could not be written, File too large") as error:
+      checkpoints.wait()
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, handler)
+  assert error.value.errno == errno.EFBIG and error.value.filename == str(saved / "4")
+  assert_equal(checkpoints.restore(state(0), print)[0], state(3))
+  checkpoints.save(4, state(4), {"step": 4})
+  checkpoints.close()
+  checkpoints = checkpoint.Checkpoints(saved, keep=2)
+  assert_equal(checkpoints.restore(state(0), print)[0], state(4))
+  checkpoints.close()
+
+
+def test_a_checkpoint_of_another_state_or_without_its_place_in_the_data_is_said(saved):
+  checkpoints = checkpoint.Checkpoints(saved, keep=2)
+  other = state(0)
+  with pytest.raises(ConfigError, match=r"another model .* params.a has shape \(300, 7\), expected \(300, 8\)"):
+    checkpoints.restore(other | {"params": {"a": jnp.zeros((300, 8)), "frozen": None}}, print)
+  with pytest.raises(ConfigError, match="it has no params.b .1 differences"):
+    checkpoints.restore(other | {"params": {"a": other["params"]["a"], "b": jnp.zeros(2)}}, print)
+  with pytest.raises(ConfigError, match="step is not of this model"):
+    checkpoints.restore({name: other[name] for name in ("params", "moments")}, print)
+  with pytest.raises(ConfigError, match="c/3 has no 'place' in extra"):
+    checkpoints.restore(other, print, needed=("step", "place"))
+  shutil.rmtree(saved / "3" / "extra")
+  with pytest.raises(ConfigError, match="c/3 has no iterator state"):
+    checkpoints.restore(other, print)
+  assert checkpoints.latest == 3
   checkpoints.close()
