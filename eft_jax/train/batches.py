@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -136,11 +137,23 @@ def stream(examples: Examples, settings: DataSettings, seed: int,
   return iter(packed(dataset, settings, settings.batch_size // count, seed))
 
 
-def in_order(examples: Examples, settings: DataSettings, rows: int) -> Iterator[Batch]:
-  """All examples in their order as batches of exactly `rows` rows, padded with empty rows at the end."""
-  for batch in packed(grain.MapDataset.source(examples), settings, rows, 0) if len(examples) else ():
+def in_order(examples: Examples, settings: DataSettings, rows: int, only: Sequence[int] | None = None,
+             ) -> Iterator[Batch]:
+  """Examples (those of the indices `only`) in their order, as batches of exactly `rows` rows; empty rows fill up."""
+  dataset = grain.MapDataset.source(range(len(examples)) if only is None else only).map(examples.__getitem__)
+  for batch in packed(dataset, settings, rows, 0) if len(dataset) else ():
     missing = rows - len(batch.tokens)
     yield jax.tree.map(lambda x, pad=missing: np.pad(x, [(0, pad), (0, 0)]), batch)
+
+
+def visited(examples: Examples, settings: DataSettings, seed: int, steps: int, processes: int) -> list[int]:
+  """Indices of the examples that the first `steps` batches of `stream` hold, over all processes."""
+  found: set[int] = set()
+  for index in range(processes):
+    taken = itertools.islice(stream(examples, settings, seed, (index, processes)), steps)
+    for batch in taken if len(found) < len(examples) else ():
+      found.update((batch.examples[batch.examples > 0] - 1).tolist())
+  return sorted(found)
 
 
 def count_rows(examples: Examples, settings: DataSettings, seed: int) -> int:

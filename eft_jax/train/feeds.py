@@ -27,11 +27,12 @@ class Feed(NamedTuple):
   apart: list[Any]
 
 
-def make(settings: TrainSettings, train: Examples, validation: Examples, score: references.Score,
+def make(settings: TrainSettings, train: Examples, validation: Examples, steps: int, score: references.Score,
          workdir: pathlib.Path, say: Callable[[str], None]) -> Feed:
   """The feed of settings.objective.
 
   Args:
+    steps: of the whole run; KTO asks for no reference of examples that come later.
     score: by the model as it is before the first step, which is KTO's reference.
     workdir: keeps the scores; with them there the model is not asked again.
 
@@ -49,10 +50,13 @@ def make(settings: TrainSettings, train: Examples, validation: Examples, score: 
   def asked(name: str, examples: Examples, packed: Any) -> np.ndarray:
     return references.scores(examples, packed, score, workdir / f"reference_{name}.npz", say)
 
+  def ahead(examples: Examples) -> Any:
+    only = batches.visited(examples, settings.data, settings.seed, steps, shard[1])
+    return batches.in_order(examples, settings.data, rows, only)
+
   pairs = twins(train, settings.data.row_length, settings.seed)
-  whole = lambda examples: batches.in_order(examples, settings.data, rows)
-  tables = Tables(weights(train, settings), asked("train", train, whole(train)),
-                  asked("train_twins", pairs, whole(pairs)))
+  tables = Tables(weights(train, settings), asked("train", train, ahead(train)),
+                  asked("train_twins", pairs, ahead(pairs)))
   say(f"KTO: {np.sum(tables.weight > 0)} desirable examples of weight {tables.weight.max():.3g}, "
       f"{np.sum(tables.weight < 0)} undesirable of {-tables.weight.min():.3g}, {len(pairs)} mismatched pairs")
   apart = []

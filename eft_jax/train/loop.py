@@ -104,7 +104,8 @@ class Run:
     self.config, self.steps, self.mesh = loaded.config, steps, devices
     self.trainer = step.design(settings, loaded.config, steps, devices)
     self.state, self.frozen = self.trainer.start(loaded.params)
-    self.stream, self.apart = feeds.make(settings, data.train, data.validation, self.score, workdir, progress.say)
+    self.stream, self.apart = feeds.make(settings, data.train, data.validation, steps, self.score, workdir,
+                                         progress.say)
     self.checkpoints = Checkpoints(workdir / "checkpoints", settings.checkpoint.keep)
     self.step, self.warm, self.tokens, self.seconds = 0, False, 0, 0.0
 

@@ -118,6 +118,18 @@ def test_examples_are_what_search_renders(folder, tiny):
     assert item["loss_mask"][len(prompt):].all() and item["tokens"][-1] == tiny[2].eos_id
 
 
+@pytest.mark.parametrize("packing, processes, steps", [("none", 1, 3), ("best_fit", 2, 2), ("first_fit", 1, 99)])
+def test_visited_is_what_the_streams_hold(packing, processes, steps):
+  examples = numbered([3 + i % 17 for i in range(40)])
+  data = DataSettings(row_length=32, batch_size=2, packing=packing, packing_bins=3)
+  held = {int(t[0]) - 1 for index in range(processes) for _, batch in zip(
+      range(steps), batches.stream(examples, data, 5, (index, processes)), strict=False) for t, _, _ in segments(batch)}
+  found = batches.visited(examples, data, 5, steps, processes)
+  assert found == sorted(held) and (len(found) == 40) == (steps == 99)
+  again = {int(t[0]) - 1 for batch in batches.in_order(examples, data, 2, found) for t, _, _ in segments(batch)}
+  assert again == held
+
+
 def test_count_rows_is_what_the_first_epoch_takes():
   examples = numbered([3 + i % 17 for i in range(50)])
   data = DataSettings(row_length=32, batch_size=4, packing_bins=64)
