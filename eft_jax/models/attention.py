@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from eft_jax.core.settings import ConfigError
-from eft_jax.models import attention_mesh, blocked_attention, sharding
+from eft_jax.models import attention_mesh, blocked_attention, sharding, splash_attention
 from eft_jax.models.config import ModelConfig
 
 logger = logging.getLogger(__name__)
@@ -65,11 +65,12 @@ def _run_reference(q, k, v, segments, key_segments, start, window, softcap, pack
 
 
 PATHS = {
+    "splash": Path(splash_attention.run, splash_attention.refusal),
     "blocked": Path(blocked_attention.run, lambda layer: None),
     "reference": Path(_run_reference, lambda layer: None),
 }
 # What 'auto' tries, fastest first; the last takes every layer.
-ORDER = {"tpu": ("blocked",), "gpu": ("blocked",), "cpu": ("blocked",)}
+ORDER = {"tpu": ("splash", "blocked"), "gpu": ("blocked",), "cpu": ("blocked",)}
 
 
 class Choice(NamedTuple):

@@ -68,7 +68,7 @@ class Layout:
       arrays = tuple(map(jax.reshard, arrays, specs))
 
     def local(*arrays):
-      start = jax.lax.axis_index(tokens) * arrays[0].shape[1] if tokens else None
+      start = jax.lax.axis_index(tokens) * arrays[0].shape[1] if self.seq > 1 else None
       return attend(*arrays, start)
 
     return jax.shard_map(local, in_specs=specs, out_specs=queries, check_vma=False)(*arrays)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eft_jax import models
 from eft_jax.core.settings import ConfigError
 from eft_jax.models import attention, blocked_attention
 
@@ -114,3 +115,25 @@ def test_queries_from_the_middle_of_a_row(arrays, assert_close, path, window, so
   masked = weights * jnp.zeros_like(weights).at[:, part].set(1)
   expected, (grad_q, *others) = run(q, k, v, segments, masked, window, softcap, "reference")
   assert_close((out, grads), (expected[:, part], (grad_q[:, part], *others)))
+
+
+@pytest.mark.parametrize("platform, device, expected", [("cpu", "cpu", "blocked"), ("tpu", "TPU v5 lite", "splash")])
+def test_the_choice_for_every_preset(platform, device, expected):
+  for name, config in models.PRESETS.items():
+    for kind, choice in attention.choices(config, platform=platform, device=device).items():
+      assert (choice.path, choice.passed_over) == (expected, ()), (name, kind)
+
+
+@pytest.mark.parametrize("where, path, reason", [
+    ({"platform": "cpu"}, "splash", "'splash' cannot do the global layers: it needs a TPU, not a cpu"),
+    ({"platform": "tpu", "dtype": "float16"}, "splash", "takes bfloat16 and float32, not float16"),
+    ({"platform": "tpu", "seq": 2, "length": 100}, "splash", "100 tokens .* no multiple of 128: change data"),
+])
+def test_a_path_asked_for_by_name_is_never_replaced(where, path, reason):
+  with pytest.raises(ConfigError, match=reason):
+    attention.choose(attention.Layer(64, **where), path)
+
+
+def test_auto_says_what_it_passed_over():
+  choice = attention.choose(attention.Layer(64, platform="tpu", dtype="float16"))
+  assert str(choice) == "blocked; not splash: it takes bfloat16 and float32, not float16"
