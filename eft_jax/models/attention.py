@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from eft_jax.core.settings import ConfigError
-from eft_jax.models import attention_mesh, blocked_attention, sharding, splash_attention
+from eft_jax.models import attention_mesh, blocked_attention, gpu_attention, sharding, splash_attention
 from eft_jax.models.config import ModelConfig
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,13 @@ class Layer:
     """How the layer type is called in the log."""
     return "global" if self.window is None else f"window {self.window}"
 
+  def uneven(self, tile: int) -> str | None:
+    """What is wrong where tokens are divided but not in whole tiles; undivided rows are filled up instead."""
+    if self.seq == 1 or self.length % tile == 0:
+      return None
+    return (f"the {self.length} tokens of a row on each of mesh.seq={self.seq} devices are no multiple of {tile}: "
+            "change data.row_length")
+
 
 class Path(NamedTuple):
   """One way to do attention.
@@ -66,11 +73,13 @@ def _run_reference(q, k, v, segments, key_segments, start, window, softcap, pack
 
 PATHS = {
     "splash": Path(splash_attention.run, splash_attention.refusal),
+    "cudnn": Path(gpu_attention.run_cudnn, gpu_attention.refuse_cudnn),
+    "tokamax": Path(gpu_attention.run_tokamax, gpu_attention.refuse_tokamax),
     "blocked": Path(blocked_attention.run, lambda layer: None),
     "reference": Path(_run_reference, lambda layer: None),
 }
 # What 'auto' tries, fastest first; the last takes every layer.
-ORDER = {"tpu": ("splash", "blocked"), "gpu": ("blocked",), "cpu": ("blocked",)}
+ORDER = {"tpu": ("splash", "blocked"), "gpu": ("cudnn", "tokamax", "blocked"), "cpu": ("blocked",)}
 
 
 class Choice(NamedTuple):

@@ -27,10 +27,7 @@ def refusal(layer: Layer) -> str | None:
     return f"it needs a TPU, not a {layer.platform}"
   if layer.dtype not in ("bfloat16", "float32"):
     return f"it takes bfloat16 and float32, not {layer.dtype}"
-  if layer.seq > 1 and layer.length % TILE:
-    return (f"the {layer.length} tokens of a row on each of mesh.seq={layer.seq} devices are no multiple of {TILE}: "
-            "change data.row_length")
-  return None
+  return layer.uneven(TILE)
 
 
 def run(

@@ -1,6 +1,7 @@
 """Every attention path equals the reference, forward and backward, packed, windowed and capped."""
 
 import functools
+import importlib.util
 import logging
 
 import jax
@@ -124,14 +125,43 @@ def test_the_choice_for_every_preset(platform, device, expected):
       assert (choice.path, choice.passed_over) == (expected, ()), (name, kind)
 
 
+@pytest.mark.parametrize("device, most", [("NVIDIA H100 80GB HBM3", 256), ("NVIDIA B200", 64), ("NVIDIA A100", 0)])
+def test_the_choice_for_every_preset_on_gpus(monkeypatch, device, most):
+  """Packed rows and soft caps go to tokamax where its kernels do the head size; cuDNN takes the others it can."""
+  monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+  for name, config in models.PRESETS.items():
+    for packed in (True, False):
+      for kind, choice in attention.choices(config, platform="gpu", device=device, packed=packed).items():
+        exact = config.attention_softcap is None and not packed and config.head_dim <= (256 if most else 128)
+        kernel = "tokamax" if config.head_dim <= most else "blocked"
+        assert choice.path == ("cudnn" if exact else kernel), (name, kind, packed)
+        assert [path for path, _ in choice.passed_over] == ["cudnn", "tokamax"][:["cudnn", "tokamax", "blocked"].index(
+            choice.path)]
+
+
 @pytest.mark.parametrize("where, path, reason", [
     ({"platform": "cpu"}, "splash", "'splash' cannot do the global layers: it needs a TPU, not a cpu"),
     ({"platform": "tpu", "dtype": "float16"}, "splash", "takes bfloat16 and float32, not float16"),
     ({"platform": "tpu", "seq": 2, "length": 100}, "splash", "100 tokens .* no multiple of 128: change data"),
+    ({"platform": "tpu"}, "cudnn", "needs a GPU, not a tpu"),
+    ({"platform": "gpu", "dtype": "float32"}, "tokamax", "bfloat16 and float16, not float32: set compute_dtype"),
+    ({"platform": "gpu", "softcap": 50.0, "packed": False}, "cudnn", "no soft cap, the layer has one of 50.0"),
+    ({"platform": "gpu"}, "cudnn", "rows are packed .data.packing='none'"),
+    ({"platform": "gpu", "packed": False, "seq": 2}, "cudnn", "mesh.seq=2 divides rows"),
+    ({"platform": "gpu", "packed": False, "device": "NVIDIA A100", "head_dim": 256}, "cudnn", "up to 128 .* of 256"),
+    ({"platform": "gpu", "device": "NVIDIA A100"}, "tokamax", "needs a Hopper or Blackwell GPU, not NVIDIA A100"),
 ])
-def test_a_path_asked_for_by_name_is_never_replaced(where, path, reason):
+def test_a_path_asked_for_by_name_is_never_replaced(monkeypatch, where, path, reason):
+  monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+  where = {"head_dim": 64} | where
   with pytest.raises(ConfigError, match=reason):
-    attention.choose(attention.Layer(64, **where), path)
+    attention.choose(attention.Layer(**where), path)
+
+
+def test_without_tokamax_a_gpu_says_so(monkeypatch):
+  monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+  choice = attention.choose(attention.Layer(64, platform="gpu", device="NVIDIA H100"))
+  assert choice.path == "blocked" and "not tokamax: tokamax is not installed (pip install" in str(choice)
 
 
 def test_auto_says_what_it_passed_over():
