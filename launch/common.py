@@ -3,6 +3,7 @@
 A launcher is `common.launch(run, SettingsClass, default_config)` with `run(settings, workdir, progress) -> results`.
 Exit codes: 0 success; 2 one clear line about a bad config or input; 1 failure; 130 or 143 after Ctrl-C or SIGTERM,
 when everything already computed is saved and the same command continues.
+A launcher that runs as several processes (launch/processes.py) shows progress and writes files in the first one only.
 """
 
 from __future__ import annotations
@@ -42,14 +43,16 @@ class Stopped(BaseException):
 class Progress:
   """One line on stderr, rewritten in place on a terminal and printed at most every `every` seconds elsewhere."""
 
-  def __init__(self, name: str, every: float = 5.0):
-    self._name, self._every, self._last = name, every, -1e9
+  def __init__(self, name: str, every: float = 5.0, silent: bool = False):
+    self._name, self._every, self._last, self._silent = name, every, -1e9, silent
     self._first = None  # (done, when) of the count under way
     self._shown = (0, "")
     self._tty = sys.stderr.isatty()
 
   def __call__(self, done: int, total: int, unit: str = "step", text: str = "", force: bool = False) -> None:
     """Shows `done` of `total` units with rate and time left, and the caller's text; a smaller `done` starts anew."""
+    if self._silent:
+      return
     now = time.monotonic()
     if self._first is None or done < self._shown[0]:
       self._first = (done, now)
@@ -68,15 +71,17 @@ class Progress:
 
   def say(self, text: str) -> None:
     """A line of its own."""
+    if self._silent:
+      return
     sys.stderr.write(("\r\x1b[K" if self._tty else "") + f"[{self._name}] {text}\n")
     sys.stderr.flush()
 
 
-def fail(message: str) -> None:
-  """Prints one line and exits with 2."""
+def fail(message: object, code: int = 2) -> None:
+  """Prints one line and exits."""
   line = " ".join(str(message).split())
   sys.stderr.write(f"error: {line}\n")
-  raise SystemExit(2)
+  raise SystemExit(code)
 
 
 @contextlib.contextmanager
@@ -108,8 +113,8 @@ def write_json(path: pathlib.Path, value: Any) -> None:
   os.replace(temporary, path)
 
 
-def claim_workdir(cls: type, settings: Any, workdir: pathlib.Path) -> None:
-  """Makes the work directory and writes config.json; a directory of another configuration is refused.
+def claim_workdir(cls: type, settings: Any, workdir: pathlib.Path, write: bool = True) -> None:
+  """Makes the work directory and writes config.json, with `write`; a directory of another configuration is refused.
 
   Raises:
     ConfigError: names the keys that differ.
@@ -123,7 +128,8 @@ def claim_workdir(cls: type, settings: Any, workdir: pathlib.Path) -> None:
       if changed:
         raise ConfigError(f"{workdir} holds a run with another configuration ({'; '.join(changed[:4])}). "
                           "Use its configuration to resume, or another --workdir.")
-    write_json(path, settings_lib.to_dict(settings))
+    if write:
+      write_json(path, settings_lib.to_dict(settings))
   except json.JSONDecodeError as error:
     raise ConfigError(f"{path} is not JSON ({error}): restore it or use another --workdir.") from error
   except OSError as error:
@@ -153,13 +159,15 @@ def summarize(workdir: pathlib.Path, settings: Any, start: float, outcome: str, 
       "outcome": outcome, **results})
 
 
-def launch(run: Callable[[Any, pathlib.Path, Progress], Mapping[str, Any]], cls: type, default_config: str) -> None:
+def launch(run: Callable[[Any, pathlib.Path, Progress], Mapping[str, Any]], cls: type, default_config: str,
+           join: Callable[[], int] = lambda: 0) -> None:
   """Runs one stage as a command; never returns.
 
   Args:
     run: (settings, workdir, progress) -> results for summary.json; raises ConfigError for what the user must change.
     cls: the settings dataclass; `--config` files return a ConfigDict of its fields.
     default_config: path of the config file below the repository root, used when --config is not given.
+    join: joins the other processes of the run, if there are any, and tells this one's index.
   """
   with flag_errors():
     text = "Configuration file of the run."
@@ -170,28 +178,38 @@ def launch(run: Callable[[Any, pathlib.Path, Progress], Mapping[str, Any]], cls:
   if not WORKDIR.value:
     fail("--workdir=DIR is required.")
   workdir = pathlib.Path(WORKDIR.value)
-  progress = Progress(name)
-  settings, results, code = None, {}, 1
+  settings, results, code, index = None, {}, 1, 0
+
+  def leave(outcome: str) -> None:
+    if index == 0:
+      summarize_quietly(workdir, settings, start, outcome)
+
   try:
     with flag_errors():
       values = config_flag.value.lock().to_dict()
     settings = settings_lib.from_mapping(cls, values)
-    claim_workdir(cls, settings, workdir)
+    index = join()
+    progress = Progress(name, silent=index > 0)
+    claim_workdir(cls, settings, workdir, write=index == 0)
     with stop_signals():
       results = run(settings, workdir, progress)
-    summarize(workdir, settings, start, "ok", results)
+    if index == 0:
+      summarize(workdir, settings, start, "ok", results)
     code = 0
   except ConfigError as error:
     fail(error)
   except OSError as error:
     if error.errno is None:
       raise
-    summarize_quietly(workdir, settings, start, "failed")
+    leave("failed")
     fail(f"{error.strerror}: {error.filename or ''} (errno {error.errno}); what was stored before is kept, "
          "the same command continues.")
+  except FloatingPointError as error:  # a run that diverged: its numbers are at fault, no line of code
+    leave("failed")
+    fail(error, code=1)
   except Stopped as stop:
     progress.say(f"stopped by {stop}; the same command continues.")
-    summarize_quietly(workdir, settings, start, "stopped")
+    leave("stopped")
     code = 128 + stop.number
   sys.stdout.flush()
   sys.stderr.flush()

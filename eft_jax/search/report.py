@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import os
 import pathlib
-import sys
-import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 from eft_jax.core import APPLIED, Attempt, Outcome, Task
+from eft_jax.core.events import Events
 
 EVENTS_EVERY = 50  # attempts between two points of the shares
-FLUSH_SECONDS = 10.0
 
 
 class Report:
@@ -98,49 +94,3 @@ class Report:
     if self._events is None:
       self._events = Events(self._workdir / "tensorboard")
     self._events.add(f"search/{name}", value, step)
-
-
-class Events:
-  """TensorBoard scalars, written at once on the caller's thread; a disk that refuses them ends them, not the run.
-
-  tensorboardX's SummaryWriter would write from a thread of its own, whose errors land as tracebacks on the screen.
-  """
-
-  def __init__(self, folder: pathlib.Path):
-    with without_torch():
-      from tensorboardX import event_file_writer, summary
-      from tensorboardX.proto import event_pb2
-    self._scalar, self._event, self._writer, self._flushed = summary.scalar, event_pb2.Event, None, time.monotonic()
-    with contextlib.suppress(OSError):
-      folder.mkdir(parents=True, exist_ok=True)
-      self._writer = event_file_writer.EventsWriter(str(folder / "events"), f".{os.getpid()}")
-
-  def add(self, name: str, value: float, step: int) -> None:
-    event = self._event(wall_time=time.time(), step=step, summary=self._scalar(name, value))
-    self._do(lambda: self._writer.write_event(event))
-    if time.monotonic() - self._flushed > FLUSH_SECONDS:
-      self._flushed = time.monotonic()
-      self._do(lambda: self._writer.flush())
-
-  def close(self) -> None:
-    self._do(lambda: self._writer.close())
-
-  def _do(self, write: Callable[[], Any]) -> None:
-    if self._writer is not None:
-      try:
-        write()
-      except OSError:
-        self._writer = None
-
-
-@contextlib.contextmanager
-def without_torch() -> Iterator[None]:
-  """tensorboardX imports torch where it finds it, which takes seconds and is of no use here."""
-  if "torch" in sys.modules:
-    yield
-    return
-  sys.modules["torch"] = None
-  try:
-    yield
-  finally:
-    sys.modules.pop("torch", None)

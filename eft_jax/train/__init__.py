@@ -9,7 +9,8 @@ from eft_jax.train.settings import (
     MeshSettings,
     OptimizerSettings,
     TrainSettings,
+    WandbSettings,
 )
 
 __all__ = ["CheckpointSettings", "DataSettings", "KtoSettings", "LoraSettings", "MeshSettings", "NonFiniteLoss",
-           "OptimizerSettings", "TrainSettings", "run_train"]
+           "OptimizerSettings", "TrainSettings", "WandbSettings", "run_train"]

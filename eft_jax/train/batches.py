@@ -116,25 +116,18 @@ def _batch(columns: dict[str, np.ndarray]) -> Batch:
                columns["examples"])
 
 
-def stream(examples: Examples, settings: DataSettings, seed: int,
-           shard: tuple[int, int] = (0, 1)) -> grain.DatasetIterator:
+def stream(examples: Examples, settings: DataSettings, seed: int) -> grain.DatasetIterator:
   """Endless shuffled batches for training; every epoch has another order.
 
-  `get_state` gives plain data for a checkpoint, `set_state` continues with exactly the batch that came next.
-
-  Args:
-    shard: (index, count) of this process; each gets its part of every batch's rows.
+  `get_state` gives plain data for a checkpoint, `set_state` continues with exactly the batch that came next. With
+  several processes each makes all rows and uses its own (mesh.place): the order is the same for any number of them.
 
   Raises:
-    ConfigError: there is nothing to learn from, or the processes do not divide the batch.
+    ConfigError: there is nothing to learn from.
   """
   check(examples, "train")
-  index, count = shard
-  if settings.batch_size % count or len(examples) < count:
-    raise ConfigError(f"data.batch_size {settings.batch_size} and {len(examples)} examples do not divide over {count} "
-                      "processes.")
-  dataset = grain.MapDataset.source(examples).shuffle(seed=seed)[index::count].repeat()
-  return iter(packed(dataset, settings, settings.batch_size // count, seed))
+  dataset = grain.MapDataset.source(examples).shuffle(seed=seed).repeat()
+  return iter(packed(dataset, settings, settings.batch_size, seed))
 
 
 def in_order(examples: Examples, settings: DataSettings, rows: int, only: Sequence[int] | None = None,
@@ -146,13 +139,13 @@ def in_order(examples: Examples, settings: DataSettings, rows: int, only: Sequen
     yield jax.tree.map(lambda x, pad=missing: np.pad(x, [(0, pad), (0, 0)]), batch)
 
 
-def visited(examples: Examples, settings: DataSettings, seed: int, steps: int, processes: int) -> list[int]:
-  """Indices of the examples that the first `steps` batches of `stream` hold, over all processes."""
+def visited(examples: Examples, settings: DataSettings, seed: int, steps: int) -> list[int]:
+  """Indices of the examples that the first `steps` batches of `stream` hold."""
   found: set[int] = set()
-  for index in range(processes):
-    taken = itertools.islice(stream(examples, settings, seed, (index, processes)), steps)
-    for batch in taken if len(found) < len(examples) else ():
-      found.update((batch.examples[batch.examples > 0] - 1).tolist())
+  for batch in itertools.islice(stream(examples, settings, seed), steps):
+    found.update((batch.examples[batch.examples > 0] - 1).tolist())
+    if len(found) == len(examples):
+      break
   return sorted(found)
 
 

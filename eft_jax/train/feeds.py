@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import grain
-import jax
 import numpy as np
 
 from eft_jax.core.settings import ConfigError
@@ -20,8 +19,13 @@ from eft_jax.train.kto import KtoBatch
 from eft_jax.train.settings import TrainSettings
 
 
+def rows(batch: Batch | KtoBatch) -> Batch:
+  """The packed rows of a batch that gradients come from."""
+  return batch.examples if isinstance(batch, KtoBatch) else batch
+
+
 class Feed(NamedTuple):
-  """`stream` is an iterator with get_state and set_state (plain data); `apart` is the same on every process."""
+  """`stream` is an iterator with get_state and set_state (plain data). Both are the same on every process."""
 
   stream: Any
   apart: list[Any]
@@ -41,8 +45,7 @@ def make(settings: TrainSettings, train: Examples, validation: Examples, steps: 
   """
   rows = settings.data.batch_size // settings.accumulate  # of an evaluation: as many as a part of a step has
   most = -(-settings.data.validation_rows // rows)
-  shard = jax.process_index(), jax.process_count()
-  stream = lambda examples: batches.stream(examples, settings.data, settings.seed, shard)
+  stream = lambda examples: batches.stream(examples, settings.data, settings.seed)
   first = lambda examples: list(itertools.islice(batches.in_order(examples, settings.data, rows), most))
   if settings.objective == "sft":
     return Feed(stream(train), first(validation))
@@ -51,7 +54,7 @@ def make(settings: TrainSettings, train: Examples, validation: Examples, steps: 
     return references.scores(examples, packed, score, workdir / f"reference_{name}.npz", say)
 
   def ahead(examples: Examples) -> Any:
-    only = batches.visited(examples, settings.data, settings.seed, steps, shard[1])
+    only = batches.visited(examples, settings.data, settings.seed, steps)
     return batches.in_order(examples, settings.data, rows, only)
 
   pairs = twins(train, settings.data.row_length, settings.seed)

@@ -5,13 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import os
 import pathlib
-import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,15 +15,16 @@ import numpy as np
 from jax.sharding import Mesh
 
 from eft_jax import finch, models
+from eft_jax.core import settings as settings_lib
 from eft_jax.core.settings import ConfigError
 from eft_jax.text import Tokenizer
-from eft_jax.train import batches, feeds, mesh, metrics, step
+from eft_jax.train import batches, feeds, mesh, metrics, observe, signals, step
 from eft_jax.train.checkpoint import Checkpoints
 from eft_jax.train.settings import TrainSettings
 
 
 class NonFiniteLoss(FloatingPointError):
-  """A loss or gradient became NaN or infinite; the message names the step."""
+  """A loss or gradient became NaN or infinite; the message names the step and its examples."""
 
 
 def run_train(settings: TrainSettings, workdir: pathlib.Path, progress: Any) -> dict[str, Any]:
@@ -41,7 +38,8 @@ def run_train(settings: TrainSettings, workdir: pathlib.Path, progress: Any) -> 
 
   Raises:
     ConfigError: bad data set, model, or combination of sizes.
-    NonFiniteLoss: names the step; checkpoints before it stand.
+    NonFiniteLoss: names the step and its examples; checkpoints before it stand.
+    OSError: a checkpoint could not be written; those before it stand.
   """
   data = load_data(settings, progress.say)
   loaded = load_model(settings)
@@ -95,6 +93,15 @@ def load_model(settings: TrainSettings) -> models.Loaded:
   return loaded
 
 
+class Dispatched(NamedTuple):
+  """A step under way: its number, coming metrics, the examples [B, S] of its batch, the vote to stop after it."""
+
+  step: int
+  out: dict[str, jax.Array]
+  examples: np.ndarray
+  votes: jax.Array | None
+
+
 class Run:
   """One run's state and what it writes to."""
 
@@ -107,7 +114,7 @@ class Run:
     self.stream, self.apart = feeds.make(settings, data.train, data.validation, steps, self.score, workdir,
                                          progress.say)
     self.checkpoints = Checkpoints(workdir / "checkpoints", settings.checkpoint.keep)
-    self.step, self.warm, self.tokens, self.seconds = 0, False, 0, 0.0
+    self.step, self.clock, self.speed = 0, observe.Clock(), observe.Speed()
 
   def resume(self) -> None:
     """Goes to the newest checkpoint, if there is one, and opens the metrics there."""
@@ -117,64 +124,78 @@ class Run:
       self.step = extra["step"]
       self.stream.set_state(extra["stream"])
       self.progress.say(f"resumed at step {self.step} of {self.steps}")
-    self.metrics = metrics.Writer(self.workdir, self.step, self.settings.tensorboard)
+    self.metrics = metrics.Writer(self.workdir, self.step, self.settings.tensorboard, self.settings.wandb,
+                                  settings_lib.to_dict(self.settings))
 
   def train(self) -> None:
     """Steps up to the last, with validation before, after and in between."""
     every, evaluate_every = self.settings.checkpoint.every, self.settings.evaluate_every
     if not self.step:
       self.validate()
-    with deferred_signals() as stopped:
+    profile = observe.Profile(self.workdir / "profile", self.settings.profile, self.steps - self.step)
+    stopping = signals.Stopping(self.mesh)
+    with stopping.deferring(), contextlib.closing(profile):
       pending = None  # the step before, whose numbers are read while this one computes
-      start = time.monotonic()
+      self.clock.lap()
       while self.step < self.steps:
-        batch = mesh.place(self.mesh, next(self.stream), self.settings.accumulate)
-        self.state, out = self.trainer.train(self.state, self.frozen, batch)
+        with self.clock("data"):
+          batch = next(self.stream)
+          placed = mesh.place(self.mesh, batch, self.settings.accumulate)
+        with profile.step(self.step):
+          self.state, out = self.trainer.train(self.state, self.frozen, placed)
         self.step += 1
         if pending:
-          start = self.record(*pending, start)
-        pending = (self.step, out)
-        last = self.step >= self.steps
+          self.record(pending, stopping)
+        pending = Dispatched(self.step, out, feeds.rows(batch).examples, stopping.vote())
+        stop, last = bool(stopping), self.step >= self.steps
         evaluate = last or (evaluate_every and self.step % evaluate_every == 0)
-        save = last or stopped() or (every and self.step % every == 0)
+        save = last or stop or (every and self.step % every == 0)
         if evaluate or save:  # not before this step's loss is known to be finite
-          self.record(*pending, start)
+          self.record(pending, stopping)
+          pending = None
           if evaluate:
             self.validate()
+            self.clock.lap()
           if save:
             self.save()
-          pending, start = None, time.monotonic()
-        if stopped():
+        if profile.after(out):
+          self.progress.say(f"profile of steps up to {self.step} in {self.workdir / 'profile'}")
+        if stop:
           self.checkpoints.wait()
-          stopped(act=True)
+          stopping.act()
 
-  def record(self, number: int, out: dict[str, jax.Array], start: float) -> float:
-    """Waits for a step, checks and writes its numbers; returns the time, from which the next step counts."""
-    values = {name: value.item() for name, value in jax.device_get(out).items()}
-    now = time.monotonic()
+  def record(self, made: Dispatched, stopping: signals.Stopping) -> None:
+    """Waits for a step, checks and writes its numbers."""
+    with self.clock("device"):
+      values = {name: value.item() for name, value in jax.device_get(made.out).items()}
+      stopping.count(made.votes)
     if not (math.isfinite(values["loss"]) and math.isfinite(values["grad_norm"])):
       self.checkpoints.wait()
-      raise NonFiniteLoss(f"Step {number} of {self.steps} has loss {values['loss']} and gradient norm "
-                          f"{values['grad_norm']}. Lower optimizer.learning_rate or look at the data; newest "
-                          f"checkpoint: {self.checkpoints.latest or 'none'}.")
-    if self.warm:  # the first step of a process also compiles
-      self.tokens, self.seconds = self.tokens + values["tokens"], self.seconds + now - start
-    self.warm = True
+      raise NonFiniteLoss(f"Step {made.step} of {self.steps} has loss {values['loss']} and gradient norm "
+                          f"{values['grad_norm']} on {self.names(made.examples)}. Lower optimizer.learning_rate or "
+                          f"look at the data; newest checkpoint: {self.checkpoints.latest or 'none'}.")
+    times = self.clock.lap()
+    speed = self.speed(values["tokens"], times["seconds"])
     room = self.settings.data.batch_size * self.settings.data.row_length
-    self.metrics(number, **values, packing=values["tokens"] / room, seconds=now - start)
-    self.progress(number, self.steps, "step", f"loss {values['loss']:.4f}  grad {values['grad_norm']:.2f}  "
-                  f"lr {values['learning_rate']:.2e}  {values['tokens'] / (now - start):.0f} tokens/s")
-    return now
+    self.metrics(made.step, **values, packing=values["tokens"] / room, **times, **speed,
+                 memory_bytes=observe.memory_bytes())
+    self.progress(made.step, self.steps, "step", f"loss {values['loss']:.4f}  grad {values['grad_norm']:.2f}  "
+                  f"lr {values['learning_rate']:.2e}  {observe.shown(speed)}")
+
+  def names(self, examples: np.ndarray, most: int = 8) -> str:
+    """The examples of a batch, for a message."""
+    found = [self.data.train.sources[index - 1].uid for index in np.unique(examples[examples > 0])]
+    return f"{len(found)} examples: {', '.join(found[:most])}{' ...' if len(found) > most else ''}"
 
   def score(self, batch: batches.Batch) -> np.ndarray:
     """log p of each example's target tokens [B, S] under the parameters as they are."""
-    return jax.device_get(self.trainer.score(self.state.trainable, self.frozen, mesh.place_whole(self.mesh, batch)))
+    return jax.device_get(self.trainer.score(self.state.trainable, self.frozen, mesh.place(self.mesh, batch)))
 
   def validate(self) -> None:
     """Means of the objective's sums over the rows kept apart."""
     totals: dict[str, np.ndarray] = {}
     for batch in self.apart:
-      sums = self.trainer.evaluate(self.state.trainable, self.frozen, mesh.place_whole(self.mesh, batch))
+      sums = self.trainer.evaluate(self.state.trainable, self.frozen, mesh.place(self.mesh, batch))
       for name, pair in jax.device_get(sums).items():
         totals[name] = totals.get(name, 0) + np.array(pair, np.float64)
     if not totals:
@@ -186,73 +207,49 @@ class Run:
 
   def save(self) -> None:
     """Begins a checkpoint of everything that the next step depends on."""
-    self.checkpoints.save(self.step, self.state, {"step": self.step, "stream": self.stream.get_state()})
+    with self.clock("checkpoint"):
+      self.checkpoints.save(self.step, self.state, {"step": self.step, "stream": self.stream.get_state()})
 
   def finish(self) -> dict[str, Any]:
-    """Exports and sums up."""
-    results = {}
-    if self.settings.export:
-      params, tokenizer = self.state.trainable, Tokenizer.load(self.settings.model)
-      if self.settings.lora.rank:
-        path = models.export_peft(self.config, params, self.workdir / "adapter", self.settings.model, tokenizer)
-        results["adapter"] = str(path)
-        params = models.lora.merge(self.frozen, params)
-      else:
-        params = self.trainer.assemble(params, self.frozen)
-      path = models.export_hf(self.config, params, self.workdir / "export", tokenizer)
-      self.progress.say(f"exported to {path}")
-      results["export"] = str(path)
+    """Exports and sums up; of several processes the first one has results."""
+    results = self.export() if self.settings.export else {}
     self.checkpoints.wait()
+    if jax.process_index():
+      return {}
     events = metrics.read(self.workdir)
     losses = [event["loss"] for event in events if "loss" in event]
     apart = [event["validation_loss"] for event in events if "validation_loss" in event]
     tokens = sum(event["tokens"] for event in events if "tokens" in event)
-    results |= {"steps": self.step, "loss_first": losses[0], "loss_last": losses[-1],
-                "validation_loss_first": apart[0] if apart else None,
-                "validation_loss_last": apart[-1] if apart else None, "tokens": tokens,
-                "tokens_per_second": round(self.tokens / self.seconds, 1) if self.seconds else None,
-                "examples": len(self.data.train), "left_out": self.data.train.dropped,
-                "parameters": models.count_params(self.config),
-                "trained_parameters": sum(x.size for x in jax.tree.leaves(self.state.trainable))}
-    return results
+    room = self.step * self.settings.data.batch_size * self.settings.data.row_length
+    return results | {
+        "steps": self.step, "loss_first": losses[0], "loss_last": losses[-1],
+        "validation_loss_first": apart[0] if apart else None, "validation_loss_last": apart[-1] if apart else None,
+        "tokens": tokens, "packing": tokens / room, **self.speed.mean(), "memory_bytes": observe.memory_bytes(),
+        "examples": len(self.data.train), "left_out": self.data.train.dropped,
+        "parameters": models.count_params(self.config),
+        "trained_parameters": sum(x.size for x in jax.tree.leaves(self.state.trainable))}
+
+  def export(self) -> dict[str, str]:
+    """Writes what other tools load; with several processes all gather and the first one writes."""
+    params = self.state.trainable
+    adapters = mesh.gather(params) if self.settings.lora.rank else None
+    if self.settings.lora.rank:
+      params = models.lora.merge(self.frozen, params)
+    else:
+      params = self.trainer.assemble(params, self.frozen)
+    params = mesh.gather(params)
+    if jax.process_index():
+      return {}
+    results, tokenizer = {}, Tokenizer.load(self.settings.model)
+    if adapters:
+      path = models.export_peft(self.config, adapters, self.workdir / "adapter", self.settings.model, tokenizer)
+      results["adapter"] = str(path)
+    path = models.export_hf(self.config, params, self.workdir / "export", tokenizer)
+    self.progress.say(f"exported to {path}")
+    return results | {"export": str(path)}
 
   def close(self) -> None:
     with contextlib.suppress(OSError):  # only after another error, which is the one to show, was this not awaited
       self.checkpoints.close()
     if hasattr(self, "metrics"):
       self.metrics.close()
-
-
-@contextlib.contextmanager
-def deferred_signals() -> Iterator[Callable[..., bool]]:
-  """Holds SIGTERM and SIGINT back until the loop is between two steps, where the state is whole.
-
-  Yields:
-    stopped(act=False): whether a signal came; with act, hands it to the handler that was there before.
-  """
-  came: list[int] = []
-
-  def remember(number: int, frame: Any) -> None:
-    del frame
-    if came:  # a second one means it: do not wait for the step
-      signal.signal(number, signal.SIG_DFL)
-      os.kill(os.getpid(), number)
-    came.append(number)
-
-  def stopped(act: bool = False) -> bool:
-    if act and came:
-      before = previous[came[0]]
-      signal.signal(came[0], before)
-      os.kill(os.getpid(), came[0])
-      time.sleep(0.01)  # the handler runs here
-    return bool(came)
-
-  if threading.current_thread() is not threading.main_thread():
-    yield lambda act=False: False
-    return
-  previous = {number: signal.signal(number, remember) for number in (signal.SIGTERM, signal.SIGINT)}
-  try:
-    yield stopped
-  finally:
-    for number, handler in previous.items():
-      signal.signal(number, handler)

@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from eft_jax import models
@@ -59,20 +60,32 @@ def check_batch(mesh: Mesh, batch_size: int, accumulate: int) -> None:
                       f"not divisible by mesh.data * mesh.fsdp = {ways}.")
 
 
-def place(mesh: Mesh, batch: Any, parts: int) -> Any:
+def place(mesh: Mesh, batch: Any, parts: int = 1) -> Any:
   """A batch of numpy arrays [B, ...] as device arrays [parts, B / parts, ...].
 
-  With several processes each gives its own rows, B / processes of them.
+  Every process has the whole batch and copies the rows of its own devices: what is trained on does not depend on the
+  number of processes.
   """
-  sharding = batch_sharding(mesh)
-
-  def one(x: np.ndarray) -> jax.Array:
-    split = x.reshape(parts, x.shape[0] // parts, *x.shape[1:])
-    return jax.make_array_from_process_local_data(sharding, split)
-
-  return jax.tree.map(one, batch)
+  cut = jax.tree.map(lambda x: x.reshape(parts, x.shape[0] // parts, *x.shape[1:]), batch)
+  return spread(cut, jax.tree.map(lambda _: batch_sharding(mesh), cut))
 
 
-def place_whole(mesh: Mesh, batch: Any) -> Any:
-  """A batch that every process has whole, [B, ...], as device arrays [1, B, ...]."""
-  return jax.device_put(jax.tree.map(lambda x: x[None], batch), batch_sharding(mesh))
+def spread(tree: Any, shardings: Any) -> Any:
+  """Arrays that every process has whole, placed on the devices of all."""
+  if jax.process_count() == 1:
+    return jax.device_put(tree, shardings)
+  one = lambda x, place: jax.make_array_from_callback(x.shape, place, lambda index: np.asarray(x)[index])
+  return jax.tree.map(one, tree, shardings)
+
+
+def gather(tree: Any, most: int = 1 << 30) -> Any:
+  """Arrays as they are for one process; whole, in every process's own memory, for several, which all call this.
+
+  Args:
+    most: bytes that the devices hold a copy of at a time; stacks of layers that are larger come layer by layer.
+  """
+  if jax.process_count() == 1:
+    return tree
+  whole = lambda x: multihost_utils.process_allgather(x, tiled=True)
+  return jax.tree.map(lambda x: np.stack([whole(x[i]) for i in range(x.shape[0])]) if x.nbytes > most and x.ndim > 2
+                      else whole(x), tree)

@@ -212,6 +212,27 @@ class CheckpointSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class WandbSettings:
+  """Weights & Biases beside TensorBoard (extra `wandb`).
+
+  Attributes:
+    project: '' for none.
+    entity: team or user; '' for the default of the account.
+    name: of the run; '' for the name of the work directory.
+    mode: 'offline' writes to DIR/wandb, for `wandb sync` later.
+  """
+
+  project: str = ""
+  entity: str = ""
+  name: str = ""
+  mode: Literal["online", "offline"] = "online"
+
+  def __post_init__(self):
+    if not self.project and (self.entity or self.name or self.mode != "online"):
+      raise ConfigError("wandb.entity, wandb.name and wandb.mode need wandb.project.")
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainSettings:
   """Settings of launch/train.py.
 
@@ -233,6 +254,7 @@ class TrainSettings:
     export: write a Hugging Face folder to DIR/export at the end, adapters merged; adapters also to DIR/adapter, in
       PEFT's format.
     tensorboard: write events beside metrics.jsonl.
+    profile: trace three steps, after the first two, to DIR/profile (TensorBoard's profile page, xprof).
   """
 
   model: str = "smollm2_135m"
@@ -255,6 +277,8 @@ class TrainSettings:
   evaluate_every: int = 0
   export: bool = True
   tensorboard: bool = True
+  wandb: WandbSettings = changeable(WandbSettings())
+  profile: bool = changeable(False)
 
   def __post_init__(self):
     _at_least("", self, steps=0, accumulate=1, logprob_chunk=1, evaluate_every=0)

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.sharding import Mesh
 
@@ -97,10 +98,11 @@ def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh
                                settings.attention, packed=settings.data.packing != "none")
 
   def start(params: Any) -> tuple[State, Any]:
-    trained, frozen = divide(jax.device_put(params, shardings))
-    trained = jax.device_put(trained, places(trainable))
+    trained, frozen = divide(mesh_lib.spread(params, shardings))
+    if settings.lora.rank:
+      trained = mesh_lib.spread(trained, places(trainable))
     moments = jax.jit(optimizer.init, out_shardings=moments_shardings)(trained)
-    return State(jax.device_put(jnp.zeros((), jnp.int32), alone), trained, moments), frozen
+    return State(mesh_lib.spread(np.zeros((), np.int32), alone), trained, moments), frozen
 
   def train(state: State, frozen: Any, batches: Any) -> tuple[State, dict[str, jax.Array]]:
     sums, grads = objectives.value_and_grad(objective, forward, state.trainable, lambda t: assemble(t, frozen), batches)

@@ -34,6 +34,8 @@ def run(settings, workdir, progress):
     raise OSError(errno.ENOSPC, "No space left on device", "attempts.db")
   if settings.do == "bug":
     raise ZeroDivisionError("a bug")
+  if settings.do == "diverge":
+    raise FloatingPointError("Step 3 has loss nan")
   if settings.do == "wait":
     progress.say("waiting")
     time.sleep(30)
@@ -81,6 +83,12 @@ def test_bad_input_is_one_line_and_exit_code_2(command, flags, words):
 def test_our_own_bug_is_exit_code_1_with_a_traceback(command):
   done = subprocess.run([*command, "--config.do=bug"], capture_output=True, text=True)
   assert done.returncode == 1 and "ZeroDivisionError: a bug" in done.stderr
+
+
+def test_a_run_that_diverged_is_one_line_and_exit_code_1(command, tmp_path):
+  done = subprocess.run([*command, "--config.do=diverge"], capture_output=True, text=True)
+  assert (done.returncode, done.stderr) == (1, "error: Step 3 has loss nan\n")
+  assert summary(tmp_path)["outcome"] == "failed"
 
 
 def test_another_configuration_does_not_get_the_folder(command):

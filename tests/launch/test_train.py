@@ -14,6 +14,7 @@ import pytest
 
 from eft_jax import finch, models, text
 from eft_jax.finch import schema
+from eft_jax.train import metrics
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -55,7 +56,7 @@ def trace(workdir):
   events = []
   for line in path.read_text().splitlines(keepends=True) if path.exists() else ():
     if line.endswith("\n"):
-      events.append({k: v for k, v in json.loads(line).items() if k != "seconds"})
+      events.append(metrics.repeatable(json.loads(line)))
   return events
 
 

@@ -9,11 +9,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 _IMPORTS = """
 import sys
 sys.path.insert(0, {root!r})
-from eft_jax.search import loop, report
+from eft_jax.core import events
+from eft_jax.search import loop
 from eft_jax.search.proposers import make
 from eft_jax.search.settings import SearchSettings
 make.proposer(SearchSettings())
-with report.without_torch():
+with events.without_torch():
   import tensorboardX
 print([name for name in ("jax", "torch", "flax", "transformers", "tokenizers") if name in sys.modules])
 """
