@@ -1,6 +1,6 @@
 """Decoders as pure functions of (config, params): params are a plain pytree of arrays, stacked over layers."""
 
-from eft_jax.models import cache, lora, peft, sharding
+from eft_jax.models import cache, flops, lora, peft, sharding
 from eft_jax.models.cache import Cache, copy_slots, decode, init_cache
 from eft_jax.models.config import DeltaConfig, ModelConfig, tiny
 from eft_jax.models.decoder import Decoder, hidden, logits
@@ -13,6 +13,6 @@ from eft_jax.models.specs import abstract, count_params, init, stack, unstack
 
 __all__ = [
     "Cache", "Decoder", "DeltaConfig", "Loaded", "ModelConfig", "PRESETS", "abstract", "cache", "copy_slots",
-    "count_params", "decode", "export_hf", "export_peft", "hidden", "init", "init_cache", "load", "logits", "lora",
-    "peft", "preset", "sharding", "stack", "tiny", "token_logprobs", "unstack",
+    "count_params", "decode", "export_hf", "export_peft", "flops", "hidden", "init", "init_cache", "load", "logits",
+    "lora", "peft", "preset", "sharding", "stack", "tiny", "token_logprobs", "unstack",
 ]
