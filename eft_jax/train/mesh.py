@@ -41,6 +41,14 @@ def make(settings: MeshSettings, devices: Sequence[jax.Device] | None = None) ->
   return jax.make_mesh(tuple(sizes), AXES, axis_types=(AxisType.Auto,) * 3, devices=devices)
 
 
+def compiler_options(mesh: Mesh) -> dict[str, bool]:
+  """For jax.jit. On a CPU that stands in for several devices, collectives that run at the same time can hold all its
+  threads and wait for each other until XLA aborts: there they run in one order.
+  """
+  several = mesh.size > 1 and mesh.devices.flat[0].platform == "cpu"
+  return {"xla_cpu_enable_concurrency_optimized_scheduler": False} if several else {}
+
+
 def replicated(mesh: Mesh) -> NamedSharding:
   """The same on every device."""
   return NamedSharding(mesh, PartitionSpec())

@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import pathlib
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,7 +30,7 @@ class Writer:
   A resumed run drops what came after its checkpoint: those steps are made, and written, again.
 
   Raises:
-    ConfigError: Weights & Biases is asked for and not installed.
+    ConfigError: Weights & Biases is asked for and not installed, or refuses.
   """
 
   def __init__(self, workdir: pathlib.Path, step: int, tensorboard: bool, wandb: WandbSettings | None = None,
@@ -67,7 +68,7 @@ class Writer:
       if view:
         view.close()
     if self._wandb:
-      self._wandb.finish(quiet=True)
+      self._wandb.finish()
 
 
 def _wandb_run(settings: WandbSettings, workdir: pathlib.Path, config: dict[str, Any]) -> Any:
@@ -79,10 +80,14 @@ def _wandb_run(settings: WandbSettings, workdir: pathlib.Path, config: dict[str,
                       "install 'eft_jax[wandb]', or leave wandb.project empty.") from error
   path = workdir / "wandb_id"
   if not path.exists():
-    path.write_text(wandb.util.generate_id())
-  run = wandb.init(project=settings.project, entity=settings.entity or None, name=settings.name or workdir.name,
-                   mode=settings.mode, dir=str(workdir), id=path.read_text(), resume="allow", config=config,
-                   settings=wandb.Settings(console="off", silent=True))
+    path.write_text(secrets.token_hex(4))
+  try:
+    run = wandb.init(project=settings.project, entity=settings.entity or None, name=settings.name or workdir.name,
+                     mode=settings.mode, dir=str(workdir), id=path.read_text(), resume="allow", config=config,
+                     settings=wandb.Settings(console="off", silent=True))
+  except wandb.Error as error:
+    raise ConfigError(f"Weights & Biases refuses project {settings.project!r} ({error}): `wandb login`, or "
+                      "wandb.mode='offline'.") from error
   run.define_metric("*", step_metric="step")  # steps are made again after a resume, which wandb's own count forbids
   return run
 

@@ -121,8 +121,9 @@ def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh
   def score(trainable: Any, frozen: Any, batch: Batch) -> jax.Array:
     return objectives.segment_logprobs(forward, assemble(trainable, frozen), jax.tree.map(lambda x: x[0], batch))
 
-  compiled = jax.jit(train, donate_argnums=0, out_shardings=(places(abstract), alone))
-  return Design(compiled, jax.jit(evaluate, out_shardings=alone), jax.jit(score, out_shardings=alone), assemble, start,
+  jit = functools.partial(jax.jit, compiler_options=mesh_lib.compiler_options(mesh))
+  compiled = jit(train, donate_argnums=0, out_shardings=(places(abstract), alone))
+  return Design(compiled, jit(evaluate, out_shardings=alone), jit(score, out_shardings=alone), assemble, start,
                 abstract, frozen, objective.shape(_rows(settings, mesh)))
 
 

@@ -27,10 +27,8 @@ def start(folder, workdir, count, *flags):  # noqa: F811
     port = free.getsockname()[1]
   running = []
   for index in range(count):
-    # Collectives that XLA's CPU backend runs at the same time can wait for each other's threads forever.
-    flags_of = (f"--xla_force_host_platform_device_count={4 // count} "
-                "--xla_cpu_enable_concurrency_optimized_scheduler=false")
-    environment = test_train.environment(folder) | {"XLA_FLAGS": flags_of}
+    environment = test_train.environment(folder) | {
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={4 // count}"}
     if count > 1:
       environment |= {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": str(count),
                       "JAX_PROCESS_ID": str(index)}
