@@ -75,6 +75,8 @@ def load_data(settings: TrainSettings, say: Callable[[str], None]) -> Data:
   if not settings.data.path:
     raise ConfigError("config.data.path is empty: give a data set made by launch/build_dataset.py.")
   splits = finch.manifest(settings.data.path)["splits"]
+  if "train" not in splits:
+    raise ConfigError(f"Data set {settings.data.path} has no split 'train', only {', '.join(splits)}.")
   tokenizer = Tokenizer.load(settings.model)
   say(f"tokenizing {sum(splits.values())} rows")
   tokenized = {split: batches.tokenize(finch.read(settings.data.path, split), tokenizer, settings.data)
@@ -85,8 +87,13 @@ def load_data(settings: TrainSettings, say: Callable[[str], None]) -> Data:
 
 
 def load_model(settings: TrainSettings) -> models.Loaded:
-  """Loads the weights in float32. Raises ConfigError where rows are longer than the model's positions."""
-  loaded = models.load(settings.model, dtype=jnp.float32)
+  """Loads the weights in float32, to host memory: one device may not hold them all.
+
+  Raises:
+    ConfigError: no such model, files that do not fit together, or rows longer than the model's positions.
+  """
+  with jax.default_device(mesh.host()):
+    loaded = models.load(settings.model, dtype=jnp.float32)
   if settings.data.row_length > loaded.config.max_length:
     raise ConfigError(f"data.row_length is {settings.data.row_length}, model {settings.model} was made for "
                       f"{loaded.config.max_length} positions.")

@@ -45,9 +45,9 @@ def environment(folder):
                        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
 
 
-def run(folder, workdir, *flags):
-  return subprocess.run(command(folder, workdir, *flags), capture_output=True, text=True, env=environment(folder),
-                        timeout=600)
+def run(folder, workdir, *flags, **variables):
+  return subprocess.run(command(folder, workdir, *flags), capture_output=True, text=True,
+                        env=environment(folder) | variables, timeout=600)
 
 
 def trace(workdir):
@@ -96,9 +96,13 @@ def test_kill_9_then_the_same_command_is_the_same_run_to_the_bit(folder, tmp_pat
     ("--config.model=smollm9", "'smollm9'"),
     ("--config.data.row_lenght=5", "row_lenght"),
     ("--config.accumulate=3", "accumulate 3"),
+    ("--config.mesh.fsdp=2", "mesh.data=1, mesh.fsdp=2"),
+    ("--config.data.batch_size=3", "3 rows is not divisible by mesh.data * mesh.fsdp = 2"),
+    ("--config.data.row_length=513", "made for 512 positions"),
 ])
 def test_bad_input_is_one_line_and_code_2(folder, tmp_path, flag, words):
-  done = run(folder, tmp_path / "run", flag)
+  devices = 2 if "divisible" in words else 1
+  done = run(folder, tmp_path / "run", flag, XLA_FLAGS=f"--xla_force_host_platform_device_count={devices}")
   assert done.returncode == 2, (done.returncode, done.stderr)
   line = done.stderr.strip().splitlines()[-1]
   assert line.startswith("error: ") and words in line and "Traceback" not in done.stderr

@@ -1,14 +1,16 @@
 """A stopped run continues to the bit; results, export and errors are what the loop says."""
 
+import dataclasses
 import json
 import os
+import shutil
 import signal
 
 import jax
 import numpy as np
 import pytest
 
-from eft_jax import models, text, train
+from eft_jax import finch, models, text, train
 from eft_jax.core.settings import ConfigError
 from eft_jax.train import metrics
 
@@ -99,6 +101,44 @@ def test_non_finite_loss_names_the_step_and_keeps_the_checkpoint(settings, quiet
     train.run_train(settings(optimizer={"learning_rate": 1e30, "clip_norm": 0.0, "warmup_steps": 1},
                              checkpoint={"every": 1}), tmp_path, quiet())
   assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 1
+
+
+def test_a_checkpoint_of_another_model_or_without_its_place_in_the_data(settings, quiet, tmp_path, tiny):
+  train.run_train(settings(steps=1), tmp_path, quiet())
+  with pytest.raises(ConfigError, match="checkpoints/1 was made by another model or other settings"):
+    train.run_train(settings(steps=2, lora={"rank": 2}), tmp_path, quiet())
+  other = dataclasses.replace(tiny[0], hidden_dim=2 * tiny[0].hidden_dim)
+  models.export_hf(other, models.init(other, jax.random.key(0)), tmp_path / "other", tiny[2])
+  with pytest.raises(ConfigError, match=r"has shape \(.*\), expected \("):
+    train.run_train(settings(steps=2, model=str(tmp_path / "other")), tmp_path, quiet())
+  extra = tmp_path / "checkpoints" / "1" / "extra" / "metadata"
+  stored = json.loads(extra.read_text())
+  extra.write_text(json.dumps({"step": stored["step"]}))
+  with pytest.raises(ConfigError, match="checkpoints/1 has no 'stream' in extra"):
+    train.run_train(settings(steps=2), tmp_path, quiet())
+  shutil.rmtree(extra.parent)
+  with pytest.raises(ConfigError, match="checkpoints/1 has no iterator state"):
+    train.run_train(settings(steps=2), tmp_path, quiet())
+
+
+def test_weights_of_another_shape_than_their_config(settings, quiet, tmp_path, folder):
+  shutil.copytree(folder / "model", tmp_path / "model")
+  config = json.loads((tmp_path / "model" / "config.json").read_text())
+  config["intermediate_size"] *= 2
+  (tmp_path / "model" / "config.json").write_text(json.dumps(config))
+  with pytest.raises(ConfigError, match=r"mlp.*has shape \(.*\), expected \(.*\) by config.json"):
+    train.run_train(settings(model=str(tmp_path / "model")), tmp_path, quiet())
+
+
+@pytest.mark.parametrize("split, label, reply, words", [
+    ("validation", "improved", "x", "has no split 'train', only validation"),
+    ("train", "improved", "x" * 500, "0 examples with 0 tokens to learn .left out: {'too_long': 1}"),
+    ("train", "regressed", "x", "0 examples with 0 tokens to learn .left out: {'label': 1}"),
+])
+def test_a_data_set_with_nothing_to_learn(settings, quiet, tmp_path, make_row, split, label, reply, words):
+  finch.write({split: lambda: [make_row(0, split, label, reply)]}, tmp_path / "dataset")
+  with pytest.raises(ConfigError, match=words):
+    train.run_train(settings(data={"path": str(tmp_path / "dataset")}), tmp_path, quiet())
 
 
 @pytest.mark.parametrize("changes,words", [
