@@ -121,7 +121,10 @@ class Run:
     self.stream, self.apart = feeds.make(settings, data.train, data.validation, steps, self.score, workdir,
                                          progress.say)
     self.checkpoints = Checkpoints(workdir / "checkpoints", settings.checkpoint.keep)
-    self.step, self.clock, self.speed = 0, observe.Clock(), observe.Speed()
+    self.trained = sum(x.size for x in jax.tree.leaves(self.state.trainable))
+    lengths = [len(tokens) for tokens in data.train.tokens]
+    self.speed = observe.speed(settings, loaded.config, lengths, self.trained, devices)
+    self.step, self.clock = 0, observe.Clock()
 
   def resume(self) -> None:
     """Goes to the newest checkpoint, if there is one, and opens the metrics there."""
@@ -234,7 +237,7 @@ class Run:
         "tokens": tokens, "packing": tokens / room, **self.speed.mean(), "memory_bytes": observe.memory_bytes(),
         "examples": len(self.data.train), "left_out": self.data.train.dropped,
         "parameters": models.count_params(self.config),
-        "trained_parameters": sum(x.size for x in jax.tree.leaves(self.state.trainable))}
+        "trained_parameters": self.trained}
 
   def export(self) -> dict[str, str]:
     """Writes what other tools load; with several processes all gather and the first one writes."""

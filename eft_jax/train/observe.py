@@ -7,9 +7,14 @@ import contextlib
 import pathlib
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import jax
+from jax.sharding import Mesh
+
+from eft_jax import models
+from eft_jax.train import accelerators
+from eft_jax.train.settings import TrainSettings
 
 PROFILED = 3  # steps
 SKIPPED = 2  # steps before them: the first compiles, the second still warms caches
@@ -45,21 +50,45 @@ class Clock:
 
 
 class Speed:
-  """Tokens per second of the steps of this process, the first left out because it compiles."""
+  """Tokens per second of the steps of this process, the first left out because it compiles; MFU where peaks are known.
 
-  def __init__(self):
+  Model FLOPs utilisation: tokens per second, times FLOPs per token by rule, over the peak of all devices.
+  """
+
+  def __init__(self, flops: float = 0.0, peak: float = 0.0):
+    """`flops` per token and `peak` per second of all devices; 0 where not known: then there is no MFU."""
     self._steps, self._tokens, self._seconds = 0, 0, 0.0
+    self._share = flops / peak if peak else 0.0
 
   def __call__(self, tokens: int, seconds: float) -> dict[str, float]:
     """Numbers of one step."""
     if self._steps:
       self._tokens, self._seconds = self._tokens + tokens, self._seconds + seconds
     self._steps += 1
-    return {"tokens_per_second": tokens / seconds}
+    return self._numbers(tokens / seconds)
 
   def mean(self) -> dict[str, float | None]:
     """The same over all steps; None where there was no second one."""
-    return {"tokens_per_second": round(self._tokens / self._seconds, 1) if self._seconds else None}
+    return self._numbers(round(self._tokens / self._seconds, 1)) if self._seconds else {"tokens_per_second": None}
+
+  def _numbers(self, rate: float) -> dict[str, float]:
+    return {"tokens_per_second": rate} | ({"mfu": rate * self._share} if self._share else {})
+
+
+def speed(settings: TrainSettings, config: models.ModelConfig, lengths: Sequence[int], trained: int,
+          devices: Mesh) -> Speed:
+  """The Speed of a run on these devices.
+
+  Args:
+    lengths: tokens of each document; attention is counted within documents, not across packed rows.
+    trained: number of trained parameters.
+  """
+  chip = accelerators.chip_of(devices.devices.flat[0].device_kind)
+  if chip is None or settings.frozen or settings.objective != "sft":  # the rule counts one pass, over all parameters
+    return Speed()
+  length = round(sum(n * n for n in lengths) / sum(lengths))  # of the document that the mean token stands in
+  flops = models.flops.training(config, length, adapters=trained if settings.lora.rank else 0)
+  return Speed(flops, chip.flops * devices.size)
 
 
 def shown(speed: dict[str, float]) -> str:

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from eft_jax import train
+from eft_jax import models, train
 from eft_jax.core.settings import ConfigError
 from eft_jax.train import metrics, observe
 
@@ -41,6 +41,26 @@ def test_memory_is_of_this_process_where_devices_cannot_tell(monkeypatch):
 
   monkeypatch.setattr(jax, "local_devices", lambda: [Device(5), Device(7)])
   assert observe.memory_bytes() == 7
+
+
+def test_mfu_counts_the_rule_over_the_peak_of_all_devices(settings, tiny):
+  class Device:
+    device_kind = "NVIDIA H100 80GB HBM3"
+
+  class Mesh:
+    devices, size = np.array([[Device(), Device()]]), 2
+
+  config = tiny[0]
+  speed = observe.speed(settings(), config, [100, 300], 7, Mesh)
+  assert speed(10, 1.0) == {"tokens_per_second": 10, "mfu": pytest.approx(
+      10 * models.flops.training(config, 250) / (2 * 989e12))}  # 250: (100 * 100 + 300 * 300) / 400
+  assert speed(3000, 2.0)["mfu"] == speed.mean()["mfu"] and speed.mean()["tokens_per_second"] == 1500
+  assert "MFU" in observe.shown({"tokens_per_second": 10.0, "mfu": 0.41})
+  adapters = observe.speed(settings(lora={"rank": 2}), config, [100], 7, Mesh)(10, 1.0)["mfu"]
+  assert adapters == pytest.approx(10 * models.flops.training(config, 100, adapters=7) / (2 * 989e12))
+  assert "mfu" not in observe.speed(settings(frozen=("embed",)), config, [100], 7, Mesh)(10, 1.0)
+  Device.device_kind = "TPU v99"
+  assert "mfu" not in observe.speed(settings(), config, [100], 7, Mesh)(10, 1.0)
 
 
 @pytest.mark.slow
