@@ -131,8 +131,8 @@ def pick(config: ModelConfig, params: specs.Params, entry: Entry) -> jax.Array:
 
 
 def assemble(config: ModelConfig, read: Callable[[Entry], np.ndarray], dtype: Any) -> specs.Params:
-  """Stacked params of `dtype` from a function that reads one array in our orientation."""
+  """Stacked params of `dtype`, numpy arrays, from a function that reads one array in our orientation."""
   params = jax.tree.map(lambda s: np.empty(s.shape, jnp.dtype(dtype)), specs.table(config))
   for entry in entries(config):
     pick(config, params, entry)[...] = read(entry)
-  return jax.tree.map(jnp.asarray, params)
+  return params

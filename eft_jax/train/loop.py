@@ -92,8 +92,7 @@ def load_model(settings: TrainSettings) -> models.Loaded:
   Raises:
     ConfigError: no such model, files that do not fit together, or rows longer than the model's positions.
   """
-  with jax.default_device(mesh.host()):
-    loaded = models.load(settings.model, dtype=jnp.float32)
+  loaded = models.load(settings.model, dtype=jnp.float32, host=True)
   if settings.data.row_length > loaded.config.max_length:
     raise ConfigError(f"data.row_length is {settings.data.row_length}, model {settings.model} was made for "
                       f"{loaded.config.max_length} positions.")
@@ -247,7 +246,7 @@ class Run:
       params = models.lora.merge(self.frozen, params)
     else:
       params = self.trainer.assemble(params, self.frozen)
-    params = mesh.gather(params)
+    params = mesh.gather(jax.tree.map(lambda x: x.astype(self.settings.export_dtype), params))
     if jax.process_index():
       return {}
     results, tokenizer = {}, Tokenizer.load(self.settings.model)

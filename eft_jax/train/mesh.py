@@ -49,14 +49,6 @@ def compiler_options(mesh: Mesh) -> dict[str, bool]:
   return {"xla_cpu_enable_concurrency_optimized_scheduler": False} if several else {}
 
 
-def host() -> jax.Device | None:
-  """The CPU beside the accelerators; None where JAX_PLATFORMS leaves it out, which then means the first of them."""
-  try:
-    return jax.local_devices(backend="cpu")[0]
-  except RuntimeError:
-    return None
-
-
 def replicated(mesh: Mesh) -> NamedSharding:
   """The same on every device."""
   return NamedSharding(mesh, PartitionSpec())

@@ -253,6 +253,7 @@ class TrainSettings:
     evaluate_every: steps between validation losses; 0 for before and after only.
     export: write a Hugging Face folder to DIR/export at the end, adapters merged; adapters also to DIR/adapter, in
       PEFT's format.
+    export_dtype: of the exported weights; servers run bfloat16.
     tensorboard: write events beside metrics.jsonl.
     profile: trace three steps, after the first two, to DIR/profile (TensorBoard's profile page, xprof).
   """
@@ -276,6 +277,7 @@ class TrainSettings:
   seed: int = 0
   evaluate_every: int = 0
   export: bool = True
+  export_dtype: Literal["float32", "bfloat16"] = "float32"
   tensorboard: bool = True
   wandb: WandbSettings = changeable(WandbSettings())
   profile: bool = changeable(False)

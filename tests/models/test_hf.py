@@ -27,6 +27,10 @@ def test_reimport_is_bit_exact(tmp_path, dtype, tied, shard_bytes, preset):
   loaded = models.load(folder, dtype)
   assert loaded.config == config
   same(loaded.params, params)
+  alive = len(jax.live_arrays())
+  on_host = models.load(folder, dtype, host=True).params
+  assert len(jax.live_arrays()) == alive
+  same(on_host, params)
   shards = sorted(file.name for file in folder.glob("*.safetensors"))
   if shard_bytes < 1 << 30:
     index = json.loads((folder / "model.safetensors.index.json").read_text())

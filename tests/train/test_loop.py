@@ -67,6 +67,10 @@ def test_results_and_export(settings, quiet, tmp_path, folder, tiny):
              for a, b in zip(jax.tree.leaves(loaded.params), jax.tree.leaves(tiny[1]), strict=True)]
   assert min(changed) > 0
   assert list((tmp_path / "tensorboard").iterdir())
+  half = tmp_path / "half"
+  train.run_train(settings(export=True, export_dtype="bfloat16", steps=1), half, quiet())
+  assert jax.tree.leaves(models.load(half / "export", "bfloat16", host=True).params)[0].dtype == "bfloat16"
+  assert json.loads((half / "export" / "config.json").read_text())["torch_dtype"] == "bfloat16"
   # The exported model has the loss that the run ended with.
   resumed = train.run_train(settings(model=str(tmp_path / "export"), optimizer={"learning_rate": 0.0}, steps=1),
                             tmp_path / "again", quiet())
