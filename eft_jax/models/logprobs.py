@@ -52,7 +52,7 @@ def _at(places: Int[Array, "B T"], step: jax.Array, columns: int) -> Int[Array, 
 
 
 def _take(x: Float[Array, "B T ..."], at: Int[Array, "B C"]) -> Float[Array, "B C ..."]:
-  return jnp.take_along_axis(x, at.reshape(at.shape + (1,) * (x.ndim - 2)), axis=1, mode="clip")
+  return jnp.take_along_axis(x, at.reshape(at.shape + (1,) * (x.ndim - 2)), axis=1, mode="fill", fill_value=0)
 
 
 def _put(x: Float[Array, "B T ..."], part: Float[Array, "B C ..."], at: Int[Array, "B C"]) -> Float[Array, "B T ..."]:

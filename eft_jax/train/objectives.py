@@ -24,6 +24,7 @@ class Forward(NamedTuple):
   chunk: int
   attention: str = "auto"
   packed: bool = True
+  z_loss: float = 0.0
 
 
 class Objective(Protocol):
@@ -49,24 +50,25 @@ def targets_of(batch: Batch) -> tuple[Int[Array, "B T"], Bool[Array, "B T"]]:
   return ahead(batch.tokens), ahead(batch.loss_mask) & same
 
 
-def logprobs_of(forward: Forward, params: Any, batch: Batch) -> tuple[Float[Array, "B T"], Bool[Array, "B T"]]:
-  """(log p of the next token where it is to be learnt and 0 elsewhere, where it is to be learnt)."""
+def scores_of(forward: Forward, params: Any, batch: Batch) -> tuple[
+    Float[Array, "B T"], Float[Array, "B T"], Bool[Array, "B T"]]:
+  """(log p of the next token, log-sum-exp of its logits, both 0 where it is not to be learnt; where it is)."""
   targets, mask = targets_of(batch)
   hidden = models.hidden(forward.config, params, batch.tokens, batch.positions, batch.segment_ids,
                          remat=forward.remat, compute_dtype=forward.compute_dtype, attention_path=forward.attention,
                          packed=forward.packed)
-  return models.token_logprobs(forward.config, params, hidden, targets, mask=mask, chunk=forward.chunk), mask
+  return *models.token_scores(forward.config, params, hidden, targets, mask=mask, chunk=forward.chunk), mask
 
 
 def segment_logprobs(forward: Forward, params: Any, batch: Batch) -> Float[Array, "B S"]:
   """log p of the tokens to be learnt of each segment of each row, summed."""
-  logprobs, _ = logprobs_of(forward, params, batch)
+  logprobs, _, _ = scores_of(forward, params, batch)
   member = batch.segment_ids[..., None] == 1 + jnp.arange(batch.examples.shape[1])  # [B, T, S]
   return jnp.sum(jnp.where(member, logprobs[..., None], 0.0), axis=1)
 
 
 class Sft:
-  """Mean of -log p over the target tokens."""
+  """Mean over the target tokens of -log p, and of z_loss * logsumexp ** 2, which keeps logits from drifting."""
 
   def shape(self, rows: Batch) -> Batch:
     return rows
@@ -78,8 +80,9 @@ class Sft:
     del forward, params, batches
 
   def sums(self, forward: Forward, params: Any, batch: Batch, context: None) -> Sums:
-    logprobs, mask = logprobs_of(forward, params, batch)
-    return {"loss": (-jnp.sum(logprobs), jnp.sum(mask, dtype=jnp.float32))}
+    logprobs, sums, mask = scores_of(forward, params, batch)
+    loss = -jnp.sum(logprobs) + (forward.z_loss * jnp.sum(sums ** 2) if forward.z_loss else 0.0)
+    return {"loss": (loss, jnp.sum(mask, dtype=jnp.float32))}
 
 
 def value_and_grad(objective: Objective, forward: Forward, trainable: Any, assemble: Callable[[Any], Any],

@@ -249,6 +249,8 @@ class TrainSettings:
     attention: path of the attention layers, a name in models.attention.PATHS, or 'auto': the fastest exact one of the
       mesh's devices, which the log names.
     logprob_chunk: tokens whose logits exist at a time.
+    z_loss: of SFT: this times the squared log-sum-exp of a token's logits is added to its loss (1e-4 is usual); not to
+      the validation loss.
     seed: of the data order and of new adapters.
     evaluate_every: steps between validation losses; 0 for before and after only.
     export: write a Hugging Face folder to DIR/export at the end, adapters merged; adapters also to DIR/adapter, in
@@ -274,6 +276,7 @@ class TrainSettings:
   remat: str = "full"
   attention: str = "auto"
   logprob_chunk: int = 512
+  z_loss: float = 0.0
   seed: int = 0
   evaluate_every: int = 0
   export: bool = True
@@ -283,12 +286,14 @@ class TrainSettings:
   profile: bool = changeable(False)
 
   def __post_init__(self):
-    _at_least("", self, steps=0, accumulate=1, logprob_chunk=1, evaluate_every=0)
+    _at_least("", self, steps=0, accumulate=1, logprob_chunk=1, z_loss=0, evaluate_every=0)
     if not self.steps and self.epochs <= 0:
       raise ConfigError(f"epochs is {self.epochs} and steps is 0; expected one of them above 0.")
     if self.data.batch_size % self.accumulate:
       raise ConfigError(f"data.batch_size is {self.data.batch_size}, not a multiple of accumulate {self.accumulate}.")
     if self.objective == "kto":
+      if self.z_loss:
+        raise ConfigError(f"z_loss is {self.z_loss}, which objective 'kto' does not read: leave it at 0.")
       if not set(self.kto.desirable) < set(self.data.labels) or not self.kto.desirable:
         raise ConfigError(f"kto.desirable is {self.kto.desirable!r}, expected some, not all, of data.labels "
                           f"{self.data.labels!r}: KTO learns from both sides.")

@@ -95,7 +95,7 @@ def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh
   abstract = State(jax.ShapeDtypeStruct((), jnp.int32, sharding=alone), trainable, moments)
   objective = OBJECTIVES[settings.objective](settings)
   forward = objectives.Forward(config, jnp.dtype(settings.compute_dtype), settings.remat, settings.logprob_chunk,
-                               settings.attention, packed=settings.data.packing != "none")
+                               settings.attention, packed=settings.data.packing != "none", z_loss=settings.z_loss)
 
   def start(params: Any) -> tuple[State, Any]:
     trained, frozen = divide(mesh_lib.spread(params, shardings))
@@ -115,8 +115,9 @@ def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh
 
   def evaluate(trainable: Any, frozen: Any, batch: Any) -> objectives.Sums:
     params = assemble(trainable, frozen)
-    context = objective.context(forward, params, batch)
-    return objective.sums(forward, params, jax.tree.map(lambda x: x[0], batch), context)
+    plain = forward._replace(z_loss=0.0)
+    context = objective.context(plain, params, batch)
+    return objective.sums(plain, params, jax.tree.map(lambda x: x[0], batch), context)
 
   def score(trainable: Any, frozen: Any, batch: Batch) -> jax.Array:
     return objectives.segment_logprobs(forward, assemble(trainable, frozen), jax.tree.map(lambda x: x[0], batch))

@@ -70,6 +70,26 @@ def test_parts_of_a_batch_add_up_whatever_their_token_counts(tiny, value_and_gra
   assert_same(value_and_grad(trainable=tiny[1], batches=parts(alone[1], 4)), expected)
 
 
+def test_z_loss_adds_the_squared_log_sum_exp(tiny, alone, expected):
+  config, params, _ = tiny
+  batch, weight = jax.tree.map(jnp.array, alone[1]), 0.05
+  forward = objectives.Forward(config, jnp.float32, "full", 16, z_loss=weight)
+  targets, mask = objectives.targets_of(batch)
+
+  def plain(params):
+    hidden = models.hidden(config, params, batch.tokens, batch.positions, batch.segment_ids)
+    logits = models.logits(config, params, hidden)
+    sums = jax.nn.logsumexp(logits, axis=-1)
+    picked = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    return jnp.mean(sums - picked + weight * sums ** 2, where=mask)
+
+  sums, grads = jax.jit(lambda p: objectives.value_and_grad(objectives.Sft(), forward, p, lambda t: t,
+                                                            parts(batch, 2)))(params)
+  value, slope = jax.jit(jax.value_and_grad(plain))(params)
+  assert value > expected[0] + 0.1
+  assert_same((objectives.means(sums)["loss"], 0, grads), (value, 0, slope))
+
+
 def test_loss_is_the_plain_formula(tiny, alone, expected):
   config, params, _ = tiny
   batch = alone[1]
