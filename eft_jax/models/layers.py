@@ -30,12 +30,13 @@ def linear(
     axis: logical name of the output dimension.
   """
   # Rows are flattened because XLA's CPU backend copies both operands transposed for the weight gradient of a
-  # three-dimensional x, which takes as long as the matmuls.
-  rows = x.reshape(-1, x.shape[-1])
+  # three-dimensional x, which takes as long as the matmuls. Rows in parts cannot be: they would have to be gathered.
+  rows = x if sharding.tokens_divided() else x.reshape(-1, x.shape[-1])
 
   def matmul(x, w, contracted, axis, dtype):
-    return jax.lax.dot_general(x, w.astype(x.dtype), (((1,), (contracted,)), ((), ())), preferred_element_type=dtype,
-                               out_sharding=sharding.like(x, axis))
+    where = sharding.like(x, *[None] * (x.ndim - 2), axis)
+    return jax.lax.dot_general(x, w.astype(x.dtype), (((x.ndim - 1,), (contracted,)), ((), ())),
+                               preferred_element_type=dtype, out_sharding=where)
 
   y = matmul(rows, kernel, 0, axis, out_dtype) if table is None else matmul(rows, table, 1, axis, out_dtype)
   if lora_a is not None:

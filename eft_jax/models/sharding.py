@@ -25,6 +25,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "kv_heads": ("tensor",),
     "hidden": ("tensor",),
     "channels": ("tensor",),
+    "delta_heads": ("tensor", "seq"),  # of activations only: where tokens are whole, both axes are free for heads
     "rank": (),
 }
 
@@ -64,9 +65,19 @@ def like(x: jax.Array, *axes: str | None) -> PartitionSpec | None:
 
 
 def dividing(axis: str, size: int, mesh: Mesh | AbstractMesh) -> tuple[str, ...]:
-  """The mesh axes of a logical axis, or none of them where they do not divide `size` evenly."""
-  names = tuple(name for name in RULES[axis] if mesh.shape.get(name, 1) > 1)
-  return names if size % math.prod(mesh.shape[name] for name in names) == 0 else ()
+  """The mesh axes of a logical axis, from its front as far as they divide `size` evenly."""
+  names: tuple[str, ...] = ()
+  for name in RULES[axis]:
+    if size % math.prod(mesh.shape.get(other, 1) for other in (*names, name)):
+      break
+    names += (name,) if mesh.shape.get(name, 1) > 1 else ()
+  return names
+
+
+def tokens_divided() -> bool:
+  """Whether the current mesh divides the tokens of rows."""
+  mesh = jax.sharding.get_abstract_mesh()
+  return not mesh.empty and any(mesh.shape.get(name, 1) > 1 for name in RULES["tokens"])
 
 
 def device() -> tuple[str, str]:

@@ -41,6 +41,9 @@ class Batch:
   examples: np.ndarray | jax.Array
 
 
+TOKEN_FIELDS = ("tokens", "positions", "segment_ids", "loss_mask")  # [B, T]
+
+
 class Source(NamedTuple):
   """Where an example comes from: the row's instance_uid and label."""
 

@@ -45,7 +45,7 @@ def run_train(settings: TrainSettings, workdir: pathlib.Path, progress: Any) -> 
   loaded = load_model(settings)
   steps = settings.steps or max(1, round(settings.epochs * data.rows_per_epoch / settings.data.batch_size))
   devices = mesh.make(settings.mesh)
-  mesh.check_batch(devices, settings.data.batch_size, settings.accumulate)
+  mesh.check_batch(devices, settings.data.batch_size, settings.accumulate, settings.data.row_length)
   progress.say(f"{data.summary()}; {steps} steps of {settings.data.batch_size} x {settings.data.row_length} tokens on "
                f"{devices.size} {jax.default_backend()} devices")
   with jax.set_mesh(devices):

@@ -1,4 +1,4 @@
-"""Devices as a mesh with the axes data, fsdp, tensor, and what is placed where on it.
+"""Devices as a mesh with the axes data, fsdp, tensor, seq, and what is placed where on it.
 
 Axis types are always passed: the default of jax.make_mesh is Explicit since JAX 0.9, and the decoder is written for
 Auto, where the compiler carries the shardings of the inputs through.
@@ -17,9 +17,10 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from eft_jax import models
 from eft_jax.core.settings import ConfigError
+from eft_jax.train.batches import TOKEN_FIELDS
 from eft_jax.train.settings import MeshSettings
 
-AXES = ("data", "fsdp", "tensor")
+AXES = ("data", "fsdp", "tensor", "seq")
 
 
 def make(settings: MeshSettings, devices: Sequence[jax.Device] | None = None) -> Mesh:
@@ -38,7 +39,7 @@ def make(settings: MeshSettings, devices: Sequence[jax.Device] | None = None) ->
   if math.prod(sizes) != len(devices):
     raise ConfigError(f"{given} does not divide {len(devices)} {devices[0].platform} devices: the product must be "
                       "their number.")
-  return jax.make_mesh(tuple(sizes), AXES, axis_types=(AxisType.Auto,) * 3, devices=devices)
+  return jax.make_mesh(tuple(sizes), AXES, axis_types=(AxisType.Auto,) * len(AXES), devices=devices)
 
 
 def compiler_options(mesh: Mesh) -> dict[str, bool]:
@@ -54,14 +55,20 @@ def replicated(mesh: Mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec())
 
 
-def batch_sharding(mesh: Mesh) -> NamedSharding:
-  """Rows divided over data and fsdp, for arrays [A, B, ...] with parts A in front."""
-  rows = models.sharding.spec(("batch",), mesh)
-  return NamedSharding(mesh, PartitionSpec(None, *rows))
+def batch_sharding(mesh: Mesh, name: str = "") -> NamedSharding:
+  """Rows divided over data and fsdp, for arrays [A, B, ...] with parts A in front.
+
+  Args:
+    name: of the field of a batch; those with a value for each token are divided over seq too.
+  """
+  axes = ("batch", "tokens") if name in TOKEN_FIELDS else ("batch",)
+  return NamedSharding(mesh, PartitionSpec(None, *models.sharding.spec(axes, mesh)))
 
 
-def check_batch(mesh: Mesh, batch_size: int, accumulate: int) -> None:
+def check_batch(mesh: Mesh, batch_size: int, accumulate: int, row_length: int) -> None:
   """Raises ConfigError where a part of a batch does not divide over the devices."""
+  if row_length % mesh.shape["seq"]:
+    raise ConfigError(f"data.row_length {row_length} is not divisible by mesh.seq = {mesh.shape['seq']}.")
   ways = mesh.shape["data"] * mesh.shape["fsdp"]
   if (batch_size // accumulate) % ways:
     raise ConfigError(f"data.batch_size {batch_size} / accumulate {accumulate} = {batch_size // accumulate} rows is "
@@ -75,7 +82,8 @@ def place(mesh: Mesh, batch: Any, parts: int = 1) -> Any:
   number of processes.
   """
   cut = jax.tree.map(lambda x: x.reshape(parts, x.shape[0] // parts, *x.shape[1:]), batch)
-  return spread(cut, jax.tree.map(lambda _: batch_sharding(mesh), cut))
+  where = lambda path, _: batch_sharding(mesh, getattr(path[-1], "name", "") if path else "")
+  return spread(cut, jax.tree_util.tree_map_with_path(where, cut))
 
 
 def spread(tree: Any, shardings: Any) -> Any:

@@ -188,11 +188,13 @@ class MeshSettings:
 
   Attributes:
     data: rows are divided, parameters copied. fsdp: both are divided. tensor: heads, hidden units, vocabulary.
+    seq: the tokens of each row, where rows are too long for one device; keys and values are gathered over it.
   """
 
   data: int = 1
   fsdp: int = -1
   tensor: int = 1
+  seq: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from eft_jax import models
 from eft_jax.train import mesh as mesh_lib
 from eft_jax.train import objectives
 from eft_jax.train import optimizer as optimizer_lib
-from eft_jax.train.batches import Batch
+from eft_jax.train.batches import TOKEN_FIELDS, Batch
 from eft_jax.train.kto import Kto
 from eft_jax.train.settings import TrainSettings
 
@@ -136,6 +136,8 @@ def _placed(shapes: Any, shardings: Any) -> Any:
 def _rows(settings: TrainSettings, mesh: Mesh) -> Batch:
   """Shape of one step's packed rows [A, B, T]."""
   rows = settings.accumulate, settings.data.batch_size // settings.accumulate
-  one = lambda dtype, last: jax.ShapeDtypeStruct((*rows, last), dtype, sharding=mesh_lib.batch_sharding(mesh))
-  tokens = [one(dtype, settings.data.row_length) for dtype in (jnp.int32, jnp.int32, jnp.int32, jnp.bool_)]
+  one = lambda dtype, last, name="": jax.ShapeDtypeStruct(
+      (*rows, last), dtype, sharding=mesh_lib.batch_sharding(mesh, name))
+  tokens = [one(jnp.bool_ if name == "loss_mask" else jnp.int32, settings.data.row_length, name)
+            for name in TOKEN_FIELDS]
   return Batch(*tokens, one(jnp.int32, settings.data.row_segments))

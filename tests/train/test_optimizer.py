@@ -148,7 +148,7 @@ def test_muon_takes_the_matrices_of_layers():
 @pytest.mark.parametrize("kind", KINDS)
 def test_state_is_divided_like_its_parameters(kind):
   """Every array of more than a few numbers: none of the state of a large model lies whole on every device."""
-  where = jax.sharding.AbstractMesh((2, 2, 2), mesh.AXES)
+  where = jax.sharding.AbstractMesh((2, 2, 2, 1), mesh.AXES)
   config = models.PRESETS["gemma2_9b"]
   params, shardings = models.abstract(config), models.sharding.param_shardings(config, where)
   adapt = optimizer.make(OptimizerSettings(kind=kind), lambda step: 1e-3)

@@ -28,7 +28,7 @@ def run(settings, tiny, folder, steps, mesh_settings=None, devices=None):
   """(losses, start, end) of a few steps."""
   config, params, tokenizer = tiny
   where = mesh.make(mesh_settings or MeshSettings(), devices or jax.devices()[:1])
-  mesh.check_batch(where, settings.data.batch_size, settings.accumulate)
+  mesh.check_batch(where, settings.data.batch_size, settings.accumulate, settings.data.row_length)
   examples = batches.tokenize(finch.read(folder / "dataset", "train"), tokenizer, settings.data)
   with jax.set_mesh(where):
     copy = jax.tree.map(jnp.array, params)
@@ -124,10 +124,11 @@ print(json.dumps(found))
 
 
 def test_a_mesh_that_does_not_fit_the_devices_or_the_batch_is_said(settings, tiny, folder):
-  with pytest.raises(ConfigError, match="mesh.data=2, mesh.fsdp=-1, mesh.tensor=1 does not divide 1 cpu devices"):
+  with pytest.raises(ConfigError, match="mesh.data=2, mesh.fsdp=-1, mesh.tensor=1, mesh.seq=1 does not divide 1 cpu"):
     mesh.make(MeshSettings(data=2), jax.devices()[:1])
   with pytest.raises(ConfigError, match="one of them may be -1"):
     mesh.make(MeshSettings(data=-1, fsdp=-1))
   with pytest.raises(ConfigError, match="4 / accumulate 1 = 4 rows is not divisible by mesh.data . mesh.fsdp = 8"):
-    abstract = jax.sharding.AbstractMesh((2, 4, 1), mesh.AXES)
-    mesh.check_batch(abstract, 4, 1)
+    mesh.check_batch(jax.sharding.AbstractMesh((2, 4, 1, 1), mesh.AXES), 4, 1, 32)
+  with pytest.raises(ConfigError, match="data.row_length 30 is not divisible by mesh.seq = 4"):
+    mesh.check_batch(jax.sharding.AbstractMesh((1, 1, 1, 4), mesh.AXES), 4, 1, 30)
