@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -137,15 +138,23 @@ def write_json(path: pathlib.Path, values: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def replacing(path: str | pathlib.Path) -> Iterator[pathlib.Path]:
-  """A folder to write into, which becomes `path` in one rename when all went well, and else is removed."""
+  """A folder to write into, which becomes `path` in one rename when all went well, and else is removed.
+
+  Raises:
+    OSError: it could not be written.
+  """
   path = pathlib.Path(path).absolute()
   path.parent.mkdir(parents=True, exist_ok=True)
   temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
   try:
     yield temporary
     publish(temporary, path)
-  except BaseException:
+  except BaseException as error:
     shutil.rmtree(temporary, ignore_errors=True)
+    # safetensors tells errno, as of a full disk, in its text alone.
+    number = re.search(r"os error (\d+)", str(error)) if isinstance(error, safetensors.SafetensorError) else None
+    if number:
+      raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
     raise
 
 

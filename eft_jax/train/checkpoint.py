@@ -97,6 +97,11 @@ class Checkpoints:
       raise self._failed(error) from error
     self._writing = None
 
+  def check(self) -> None:
+    """Raises the OSError of a save that has ended by now; does not wait for one that is under way."""
+    if self._writing is not None and not self._manager.is_saving_in_progress():
+      self.wait()
+
   def _failed(self, error: Exception) -> OSError:
     """The error of a save as one that names the cause and the checkpoint."""
     step, self._writing = self._writing, None

@@ -30,11 +30,12 @@ class NonFiniteLoss(FloatingPointError):
 def run_train(settings: TrainSettings, workdir: pathlib.Path, progress: Any) -> dict[str, Any]:
   """Trains a model on a data set; the same call continues a stopped run to the bit.
 
-  Writes below workdir: checkpoints/, metrics.jsonl, tensorboard/, and export/ where settings say so.
+  Writes below workdir: checkpoints/, metrics.jsonl, and tensorboard/, wandb/, profile/, export/, adapter/ where
+  settings say so. With several processes all call this; the first one writes, and alone has results.
 
   Returns:
-    steps, loss_first, loss_last, validation_loss_first, validation_loss_last, tokens_per_second (of the steps made by
-    this call), and counts of the data.
+    steps, loss_first, loss_last, validation_loss_first, validation_loss_last, tokens_per_second and mfu (of the steps
+    made by this call; mfu where it is known), packing, memory_bytes, and counts of the data.
 
   Raises:
     ConfigError: bad data set, model, or combination of sizes.
@@ -175,6 +176,7 @@ class Run:
 
   def record(self, made: Dispatched, stopping: signals.Stopping) -> None:
     """Waits for a step, checks and writes its numbers."""
+    self.checkpoints.check()
     with self.clock("device"):
       values = {name: value.item() for name, value in jax.device_get(made.out).items()}
       stopping.count(made.votes)

@@ -102,6 +102,12 @@ def gather(tree: Any, most: int = 1 << 30) -> Any:
   """
   if jax.process_count() == 1:
     return tree
-  whole = lambda x: multihost_utils.process_allgather(x, tiled=True)
-  return jax.tree.map(lambda x: np.stack([whole(x[i]) for i in range(x.shape[0])]) if x.nbytes > most and x.ndim > 2
-                      else whole(x), tree)
+
+  def whole(x: jax.Array) -> np.ndarray:
+    if x.is_fully_replicated:
+      return np.asarray(x)
+    if x.nbytes > most and x.ndim > 2:
+      return np.stack([whole(x[layer]) for layer in range(x.shape[0])])
+    return multihost_utils.process_allgather(x, tiled=True)
+
+  return jax.tree.map(whole, tree)

@@ -16,11 +16,11 @@ from launch import processes
 from tests.launch import test_train
 from tests.launch.test_train import folder  # noqa: F401
 
-FLAGS = ("--config.steps=8", "--config.checkpoint.every=3", "--config.data.batch_size=4", "--config.mesh.data=2",
+FLAGS = ("--config.steps=60", "--config.checkpoint.every=3", "--config.data.batch_size=4", "--config.mesh.data=2",
          "--config.mesh.fsdp=2")
 
 
-def start(folder, workdir, count, *flags):  # noqa: F811
+def start(folder, workdir, count):  # noqa: F811
   """`count` processes with four devices between them."""
   with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
@@ -32,7 +32,7 @@ def start(folder, workdir, count, *flags):  # noqa: F811
     if count > 1:
       environment |= {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": str(count),
                       "JAX_PROCESS_ID": str(index)}
-    running.append(subprocess.Popen(test_train.command(folder, workdir, *FLAGS, *flags), env=environment,
+    running.append(subprocess.Popen(test_train.command(folder, workdir, *FLAGS), env=environment,
                                     stderr=subprocess.PIPE, text=True))
   return running
 
@@ -50,44 +50,40 @@ def losses(workdir):
   return [event["loss"] for event in test_train.trace(workdir) if "loss" in event]
 
 
-@pytest.mark.slow
-def test_two_processes_are_one_run(folder, tmp_path):  # noqa: F811
-  (code, error), = ends(start(folder, tmp_path / "one", 1))
-  assert code == 0, error
-  first, second = ends(start(folder, tmp_path / "two", 2))
-  assert first[0] == second[0] == 0, first[1] + second[1]
-  assert "8/8 steps" in first[1] and "4 cpu devices" in first[1] and "[train]" not in second[1]
-  one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
-  assert len(one) == 8
-  np.testing.assert_allclose(two, one, rtol=2e-5)
-  summaries = [json.loads((tmp_path / name / "summary.json").read_text()) for name in ("one", "two")]
-  assert summaries[0]["steps"] == summaries[1]["steps"] == 8 and summaries[1]["outcome"] == "ok"
-  np.testing.assert_allclose(summaries[1]["validation_loss_last"], summaries[0]["validation_loss_last"], rtol=2e-5)
-  exported = [models.load(tmp_path / name / "export").params for name in ("one", "two")]
-  np.testing.assert_allclose(exported[1]["embed"]["table"], exported[0]["embed"]["table"], atol=1e-5)
-  assert len(list((tmp_path / "two" / "tensorboard").iterdir())) == 1
-
-
-@pytest.mark.slow
-def test_a_signal_to_one_process_stops_all_after_the_same_step_and_they_go_on(folder, tmp_path):  # noqa: F811
-  flags = ("--config.steps=40", "--config.export=False", "--config.tensorboard=False")
-  whole = ends(start(folder, tmp_path / "whole", 2, *flags))
-  assert [code for code, _ in whole] == [0, 0], whole
-  running = start(folder, tmp_path / "parts", 2, *flags)
+def stopped(running, workdir, at, numbers):
+  """Steps that are recorded when a signal to some of the processes at about step `at` has stopped all of them."""
   deadline = time.monotonic() + 240
-  while len(losses(tmp_path / "parts")) < 5:
+  while len(losses(workdir)) < at:
     assert all(process.poll() is None for process in running) and time.monotonic() < deadline
     time.sleep(0.005)
-  os.kill(running[1].pid, signal.SIGTERM)  # not the one that writes
+  for number in numbers:
+    os.kill(running[number].pid, signal.SIGTERM)
   (code, error), (other, _) = ends(running)
   assert code == other == 143, error
-  assert json.loads((tmp_path / "parts" / "summary.json").read_text())["outcome"] == "stopped"
-  made = len(losses(tmp_path / "parts"))
-  assert 5 <= made < 40
-  again = ends(start(folder, tmp_path / "parts", 2, *flags))
-  assert [code for code, _ in again] == [0, 0], again
-  assert f"resumed at step {made} of 40" in again[0][1]
-  assert test_train.trace(tmp_path / "parts") == test_train.trace(tmp_path / "whole")
+  assert json.loads((workdir / "summary.json").read_text())["outcome"] == "stopped"
+  assert len(losses(workdir)) >= at
+  return len(losses(workdir))
+
+
+@pytest.mark.slow
+def test_two_processes_are_one_run_and_a_signal_to_any_stops_both_after_the_same_step(folder, tmp_path):  # noqa: F811
+  (code, error), = ends(start(folder, tmp_path / "one", 1))
+  assert code == 0, error
+  parts = tmp_path / "two"
+  made = stopped(start(folder, parts, 2), parts, 5, [1])  # not the one that writes
+  again = stopped(start(folder, parts, 2), parts, made + 5, [0, 1])
+  assert made < again < 60
+  first, second = ends(start(folder, parts, 2))
+  assert first[0] == second[0] == 0, first[1] + second[1]
+  assert f"resumed at step {again} of 60" in first[1] and "4 cpu devices" in first[1] and "[train]" not in second[1]
+  assert len(losses(parts)) == 60 and losses(parts)[-1] < losses(parts)[0]
+  np.testing.assert_allclose(losses(parts), losses(tmp_path / "one"), rtol=2e-5)
+  one, two = (json.loads((path / "summary.json").read_text()) for path in (tmp_path / "one", parts))
+  assert one["steps"] == two["steps"] == 60 and two["outcome"] == "ok"
+  np.testing.assert_allclose(two["validation_loss_last"], one["validation_loss_last"], rtol=2e-5)
+  tables = [models.load(path / "export").params["embed"]["table"] for path in (tmp_path / "one", parts)]
+  np.testing.assert_allclose(*tables, atol=1e-5)
+  assert len(list((parts / "tensorboard").iterdir())) == 3  # one file for each start, not for each process
 
 
 def test_what_the_environment_says():

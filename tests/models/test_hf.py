@@ -1,6 +1,9 @@
 """Hugging Face folders: re-import is bit-exact, shards and index, refusals, replacement in one rename."""
 
+import errno
 import json
+import resource
+import signal
 
 import jax
 import jax.numpy as jnp
@@ -131,3 +134,19 @@ def test_the_text_of_a_model_with_images_is_read(tmp_path, caplog, prefix):
   assert loaded.config == config
   same(loaded.params, params)
   assert "1 tensors are not of the text decoder and are left out, model.visual.patch first" in caplog.text
+
+
+def test_an_export_that_does_not_fit_is_an_oserror_and_leaves_the_old_one(tiny, tmp_path):
+  config, params = tiny.config, tiny.params
+  folder = models.export_hf(config, params, tmp_path / "out")
+  before = (folder / "model.safetensors").read_bytes()
+  limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+  try:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    with pytest.raises(OSError, match="File too large") as error:
+      models.export_hf(config, jax.tree.map(lambda x: x + 1, params), tmp_path / "out")
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, handler)
+  assert error.value.errno == errno.EFBIG and error.value.filename == str(folder)
+  assert (folder / "model.safetensors").read_bytes() == before and len(list(tmp_path.iterdir())) == 1
