@@ -49,7 +49,8 @@ class Design:
     evaluate: (trainable, frozen, batch [1, B, T]) -> objectives.Sums.
     score: (trainable, frozen, Batch [1, B, T]) -> [B, S], log p of each example's target tokens.
     assemble: (trainable, frozen) -> params that the model takes.
-    start: params, float32 and not usable afterwards because their memory is handed over -> (fresh state, frozen).
+    start: params, float32 and not usable afterwards because their memory is handed over -> (fresh state, frozen);
+      what is frozen needs no master copy and is kept in the compute dtype.
     state, frozen, batch: jax.ShapeDtypeStruct with shardings in place of arrays; `batch` has its A parts in front.
   """
 
@@ -87,6 +88,8 @@ def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh
     divide = lambda params: optimizer_lib.split(params, settings.frozen)
     trainable, frozen = divide(params)
     assemble = optimizer_lib.join
+  dtype = jnp.dtype(settings.compute_dtype)
+  frozen = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, dtype, sharding=x.sharding), frozen)
   rate = optimizer_lib.schedule(settings.optimizer, steps)
   optimizer = optimizer_lib.make(settings.optimizer, rate)
   places = lambda tree: jax.tree.map(lambda x: x.sharding, tree)
@@ -94,15 +97,15 @@ def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh
   moments = _placed(jax.eval_shape(optimizer.init, trainable), moments_shardings)
   abstract = State(jax.ShapeDtypeStruct((), jnp.int32, sharding=alone), trainable, moments)
   objective = OBJECTIVES[settings.objective](settings)
-  forward = objectives.Forward(config, jnp.dtype(settings.compute_dtype), settings.remat, settings.logprob_chunk,
-                               settings.attention, packed=settings.data.packing != "none", z_loss=settings.z_loss)
+  forward = objectives.Forward(config, dtype, settings.remat, settings.logprob_chunk, settings.attention,
+                               packed=settings.data.packing != "none", z_loss=settings.z_loss)
 
   def start(params: Any) -> tuple[State, Any]:
-    trained, frozen = divide(mesh_lib.spread(params, shardings))
-    if settings.lora.rank:
-      trained = mesh_lib.spread(trained, places(trainable))
+    trained, kept = divide(params)
+    trained = mesh_lib.spread(trained, places(trainable))
     moments = jax.jit(optimizer.init, out_shardings=moments_shardings)(trained)
-    return State(mesh_lib.spread(np.zeros((), np.int32), alone), trained, moments), frozen
+    kept = mesh_lib.spread(jax.tree.map(lambda x: x.astype(dtype), kept), places(frozen))
+    return State(mesh_lib.spread(np.zeros((), np.int32), alone), trained, moments), kept
 
   def train(state: State, frozen: Any, batches: Any) -> tuple[State, dict[str, jax.Array]]:
     sums, grads = objectives.value_and_grad(objective, forward, state.trainable, lambda t: assemble(t, frozen), batches)

@@ -81,6 +81,10 @@ def test_bfloat16_compute_keeps_float32_masters(settings, tiny, folder):
   losses, _, after, _ = run(settings(compute_dtype="bfloat16"), tiny, folder, 2)
   np.testing.assert_allclose(losses, plain, rtol=0.02)
   assert losses[0] != plain[0] and {x.dtype for x in jax.tree.leaves(after[0])} == {np.dtype(np.float32)}
+  adapted, before, after, _ = run(settings(compute_dtype="bfloat16", lora={"rank": 4}), tiny, folder, 2)
+  np.testing.assert_allclose(adapted[0], losses[0], rtol=2e-3)
+  assert {x.dtype for x in jax.tree.leaves(after[0])} == {np.dtype(np.float32)}, "adapters are masters"
+  assert {x.dtype for x in jax.tree.leaves(after[1])} == {jnp.dtype("bfloat16")}, "what is frozen needs no master"
 
 
 MESHES = [(1, 1, 1), (8, 1, 1), (1, 8, 1), (2, 2, 2), (1, 4, 2)]
