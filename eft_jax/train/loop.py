@@ -43,14 +43,14 @@ def run_train(settings: TrainSettings, workdir: pathlib.Path, progress: Any) -> 
     OSError: a checkpoint could not be written; those before it stand.
   """
   data = load_data(settings, progress.say)
-  loaded = load_model(settings)
   steps = settings.steps or max(1, round(settings.epochs * data.rows_per_epoch / settings.data.batch_size))
   devices = mesh.make(settings.mesh)
   mesh.check_batch(devices, settings.data.batch_size, settings.accumulate, settings.data.row_length)
   progress.say(f"{data.summary()}; {steps} steps of {settings.data.batch_size} x {settings.data.row_length} tokens on "
                f"{devices.size} {jax.default_backend()} devices")
   with jax.set_mesh(devices):
-    run = Run(settings, workdir, progress, data, loaded, steps, devices)
+    # No name here for the weights: a copy on the host would live as long as the run.
+    run = Run(settings, workdir, progress, data, load_model(settings), steps, devices)
     with contextlib.closing(run):
       run.resume()
       run.train()
