@@ -34,8 +34,8 @@ def run_train(settings: TrainSettings, workdir: pathlib.Path, progress: Any) -> 
   settings say so. With several processes all call this; the first one writes, and alone has results.
 
   Returns:
-    steps, loss_first, loss_last, validation_loss_first, validation_loss_last, tokens_per_second and mfu (of the steps
-    made by this call; mfu where it is known), packing, memory_bytes, and counts of the data.
+    steps, loss_first, loss_last, validation_loss_first, validation_loss_last, packing, counts of the data, and of the
+    steps made by this call: tokens_per_second, step_times, memory_bytes, and mfu where it is known.
 
   Raises:
     ConfigError: bad data set, model, or combination of sizes.
@@ -186,12 +186,11 @@ class Run:
                           f"{values['grad_norm']} on {self.names(made.examples)}. Lower optimizer.learning_rate or "
                           f"look at the data; newest checkpoint: {self.checkpoints.latest or 'none'}.")
     times = self.clock.lap()
-    speed = self.speed(values["tokens"], times["seconds"])
+    speed, memory = self.speed(values["tokens"], times), observe.memory_bytes()
     room = self.settings.data.batch_size * self.settings.data.row_length
-    self.metrics(made.step, **values, packing=values["tokens"] / room, **times, **speed,
-                 memory_bytes=observe.memory_bytes())
+    self.metrics(made.step, **values, packing=values["tokens"] / room, **times, **speed, memory_bytes=memory)
     self.progress(made.step, self.steps, "step", f"loss {values['loss']:.4f}  grad {values['grad_norm']:.2f}  "
-                  f"lr {values['learning_rate']:.2e}  {observe.shown(speed)}")
+                  f"lr {values['learning_rate']:.2e}  {observe.shown(speed, memory)}")
 
   def names(self, examples: np.ndarray, most: int = 8) -> str:
     """The examples of a batch, for a message."""

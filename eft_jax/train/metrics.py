@@ -21,7 +21,7 @@ from eft_jax.train.settings import WandbSettings
 
 # What two runs of the same command do not share.
 MEASURED = ("seconds", "data_seconds", "device_seconds", "checkpoint_seconds", "tokens_per_second", "mfu",
-            "memory_bytes")
+            "memory_bytes", "step_times")
 
 
 class Writer:

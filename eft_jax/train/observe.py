@@ -7,7 +7,8 @@ import contextlib
 import pathlib
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 from jax.sharding import Mesh
@@ -57,19 +58,23 @@ class Speed:
 
   def __init__(self, flops: float = 0.0, peak: float = 0.0):
     """`flops` per token and `peak` per second of all devices; 0 where not known: then there is no MFU."""
-    self._steps, self._tokens, self._seconds = 0, 0, 0.0
+    self._steps, self._tokens, self._times = 0, 0, collections.Counter()
     self._share = flops / peak if peak else 0.0
 
-  def __call__(self, tokens: int, seconds: float) -> dict[str, float]:
-    """Numbers of one step."""
+  def __call__(self, tokens: int, times: Mapping[str, float]) -> dict[str, float]:
+    """Numbers of one step, from its tokens and the clock's lap."""
     if self._steps:
-      self._tokens, self._seconds = self._tokens + tokens, self._seconds + seconds
+      self._tokens += tokens
+      self._times.update(times)
     self._steps += 1
-    return self._numbers(tokens / seconds)
+    return self._numbers(tokens / times["seconds"])
 
-  def mean(self) -> dict[str, float | None]:
-    """The same over all steps; None where there was no second one."""
-    return self._numbers(round(self._tokens / self._seconds, 1)) if self._seconds else {"tokens_per_second": None}
+  def mean(self) -> dict[str, Any]:
+    """The same over all steps, and the times of a step; None where there was no second one."""
+    if self._steps < 2:
+      return {"tokens_per_second": None, "step_times": None}
+    times = {name: round(spent / (self._steps - 1), 6) for name, spent in self._times.items()}
+    return self._numbers(round(self._tokens / self._times["seconds"], 1)) | {"step_times": times}
 
   def _numbers(self, rate: float) -> dict[str, float]:
     return {"tokens_per_second": rate} | ({"mfu": rate * self._share} if self._share else {})
@@ -91,9 +96,10 @@ def speed(settings: TrainSettings, config: models.ModelConfig, lengths: Sequence
   return Speed(flops, chip.flops * devices.size)
 
 
-def shown(speed: dict[str, float]) -> str:
+def shown(speed: Mapping[str, float], memory: int) -> str:
   """For the progress line."""
-  return f"{speed['tokens_per_second']:.0f} tokens/s" + (f"  MFU {speed['mfu']:.1%}" if "mfu" in speed else "")
+  share = f"  MFU {speed['mfu']:.1%}" if "mfu" in speed else ""
+  return f"{speed['tokens_per_second']:.0f} tokens/s{share}  {memory / 1e9:.1f} GB"
 
 
 def memory_bytes() -> int:

@@ -52,15 +52,19 @@ def test_mfu_counts_the_rule_over_the_peak_of_all_devices(settings, tiny):
 
   config = tiny[0]
   speed = observe.speed(settings(), config, [100, 300], 7, Mesh)
-  assert speed(10, 1.0) == {"tokens_per_second": 10, "mfu": pytest.approx(
+  assert speed(10, {"seconds": 1.0}) == {"tokens_per_second": 10, "mfu": pytest.approx(
       10 * models.flops.training(config, 250) / (2 * 989e12))}  # 250: (100 * 100 + 300 * 300) / 400
-  assert speed(3000, 2.0)["mfu"] == speed.mean()["mfu"] and speed.mean()["tokens_per_second"] == 1500
-  assert "MFU" in observe.shown({"tokens_per_second": 10.0, "mfu": 0.41})
-  adapters = observe.speed(settings(lora={"rank": 2}), config, [100], 7, Mesh)(10, 1.0)["mfu"]
+  assert speed.mean()["tokens_per_second"] is None  # that one compiled
+  assert speed(3000, {"seconds": 2.0, "data_seconds": 0.5})["mfu"] == speed.mean()["mfu"]
+  speed(3000, {"seconds": 1.0, "data_seconds": 0.25})
+  assert speed.mean()["tokens_per_second"] == 2000
+  assert speed.mean()["step_times"] == {"seconds": 1.5, "data_seconds": 0.375}
+  assert observe.shown({"tokens_per_second": 10.0, "mfu": 0.41}, 12_340_000_000) == "10 tokens/s  MFU 41.0%  12.3 GB"
+  adapters = observe.speed(settings(lora={"rank": 2}), config, [100], 7, Mesh)(10, {"seconds": 1.0})["mfu"]
   assert adapters == pytest.approx(10 * models.flops.training(config, 100, adapters=7) / (2 * 989e12))
-  assert "mfu" not in observe.speed(settings(frozen=("embed",)), config, [100], 7, Mesh)(10, 1.0)
+  assert "mfu" not in observe.speed(settings(frozen=("embed",)), config, [100], 7, Mesh)(10, {"seconds": 1.0})
   Device.device_kind = "TPU v99"
-  assert "mfu" not in observe.speed(settings(), config, [100], 7, Mesh)(10, 1.0)
+  assert "mfu" not in observe.speed(settings(), config, [100], 7, Mesh)(10, {"seconds": 1.0})
 
 
 @pytest.mark.slow
@@ -77,6 +81,7 @@ def test_a_run_with_a_profile_and_weights_and_biases(settings, quiet, tmp_path):
     assert "mfu" not in event  # the peak of a CPU is not known
   assert [event["checkpoint_seconds"] > 0 for event in steps] == [False, False, True, False, True, False]
   assert results["tokens_per_second"] > 0 and results["memory_bytes"] > 50e6
+  assert results["step_times"].keys() == {"seconds", "data_seconds", "device_seconds", "checkpoint_seconds"}
   assert results["packing"] == pytest.approx(np.mean([event["packing"] for event in steps]))
   assert "tokens/s" in progress.shown[-1][3] and "MFU" not in progress.shown[-1][3]
   (trace,) = (tmp_path / "profile").rglob("*.trace.json.gz")

@@ -15,6 +15,15 @@ def test_settings_survive_the_way_through_a_config_file():
   assert settings_lib.from_mapping(train.TrainSettings, settings_lib.to_dict(made)) == made
 
 
+def test_a_run_may_go_on_with_another_mesh_and_other_views_but_not_other_data():
+  plain = settings_lib.to_dict(train.TrainSettings())
+  changed = lambda **changes: settings_lib.differences(
+      train.TrainSettings, plain, settings_lib.to_dict(train.TrainSettings(**changes)))
+  assert not changed(mesh=train.MeshSettings(data=2), checkpoint=train.CheckpointSettings(every=5), profile=True,
+                     wandb=train.WandbSettings("p"), steps=9)
+  assert changed(data=train.DataSettings(row_length=64)) == ["config.data.row_length: 1024 -> 64"]
+
+
 @pytest.mark.parametrize("build,words", [
     (lambda: train.DataSettings(labels=("good",)), "data.labels"),
     (lambda: train.DataSettings(row_length=1), "data.row_length"),
