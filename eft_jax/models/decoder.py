@@ -10,7 +10,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from eft_jax.core.settings import ConfigError
-from eft_jax.models import attention, blocks, gated_delta, layers, sharding, specs
+from eft_jax.models import attention, blocks, gated_delta, gathering, layers, sharding, specs
 from eft_jax.models.config import ModelConfig
 
 # What a layer keeps for its backward pass; the rest is computed again. 'none' keeps everything.
@@ -84,11 +84,14 @@ def hidden(
 
   def period(x: jax.Array, stacks: specs.Params) -> tuple[jax.Array, None]:
     for place in sorted(stacks, key=int):
-      x = run(config.pattern[int(place)], x, stacks[place])
-    return x, None
+      kind = config.pattern[int(place)]
+      x = gathering.keep(x, "batch", "tokens", None)
+      x = run(kind, x, gathering.gather(stacks[place], specs.layer(config, kind), compute_dtype))
+    return gathering.keep(x, "batch", "tokens", None), None
 
-  if remat != "none":
-    period = jax.checkpoint(period, policy=REMAT[remat], prevent_cse=not (scan and specs.is_stacked(params)))
+  if remat != "none" or gathering.auto_mesh():
+    policy = REMAT[remat] or jax.checkpoint_policies.save_anything_except_these_names("gathered")
+    period = jax.checkpoint(period, policy=policy, prevent_cse=not (scan and specs.is_stacked(params)))
   x = embed(config, params, tokens, compute_dtype)
   for stacks in _periods(config, params, scan):
     x, _ = jax.lax.scan(period, x, stacks) if scan and specs.is_stacked(params) else period(x, stacks)
@@ -114,7 +117,10 @@ def embed(
 ) -> Float[Array, "B T D"]:
   """Rows of the embedding table, times sqrt(D) in `dtype` where the config says so."""
   table = params["embed"]["table"]
+  # On a mesh each device looks up its columns of all rows' tokens: moving these is cheaper than gathering the table.
+  tokens = gathering.keep(tokens, "copies", None)
   rows = table.at[tokens].get(out_sharding=sharding.like(tokens, None, None)).astype(dtype)
+  rows = gathering.keep(gathering.keep(rows, "copies", None, "model"), "batch", "tokens", None)
   return rows * jnp.asarray(config.model_dim ** 0.5, dtype) if config.scale_embeddings else rows
 
 

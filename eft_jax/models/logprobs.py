@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from eft_jax.models import decoder, layers, specs
+from eft_jax.models import decoder, gathering, layers, specs
 from eft_jax.models.config import ModelConfig
 
 
@@ -31,18 +31,31 @@ def token_scores(
     targets: the next token of each position; any valid id where there is none.
     mask: positions that are wanted; the others come back as 0 and cost (almost) nothing: each row's wanted positions
       are taken first, and the chunks behind the last of them are not computed.
-    chunk: tokens whose logits exist at a time, over all rows. With a trained head each chunk adds a gradient of the
+    chunk: tokens whose logits exist at a time, on each device. With a trained head each chunk adds a gradient of the
       head's size to the sum, so that larger chunks are faster (512 to 1024 on CPU).
     temperature: divides the logits.
+
+  On a mesh with Auto axes each device does its own tokens with the whole head (but for the tensor axis), which is
+  gathered once per pass, and whose gradient is summed over the devices once, behind the last chunk: left to the
+  compiler, the logits of all rows would exist on every device, and each chunk would sum a gradient of the head's size.
   """
+  run = functools.partial(_tokens, config.final_softcap, 1.0 if temperature is None else temperature, chunk)
+  return gathering.by_token(run, decoder.head(params), {"table": ("vocab", "model"), "kernel": ("model", "vocab")},
+                            hidden, targets, mask)
+
+
+def _tokens(
+    softcap: float | None, temperature: float, chunk: int, gathers: gathering.Gathers, arrays: dict[str, jax.Array],
+    hidden: Float[Array, "B T D"], targets: Int[Array, "B T"], mask: Bool[Array, "B T"] | None,
+) -> tuple[Float[Array, "B T"], Float[Array, "B T"]]:
+  """`token_scores` of the tokens of one device."""
   batch, length = targets.shape
   columns = min(max(1, chunk // batch), length)
   order = jnp.broadcast_to(jnp.arange(length), targets.shape) if mask is None else (
       jnp.argsort(~mask, axis=1, stable=True))  # wanted positions first, in their order
   places = jnp.pad(order, [(0, 0), (0, -length % columns)], constant_values=length)  # one too far: dropped
   wanted = jnp.int32(length) if mask is None else jnp.max(jnp.sum(mask, axis=1, dtype=jnp.int32))
-  out = _scores(config.final_softcap, 1.0 if temperature is None else temperature, columns, decoder.head(params),
-                hidden, targets, places, -(-wanted // columns))
+  out = _scores(softcap, temperature, columns, gathers, arrays, hidden, targets, places, -(-wanted // columns))
   return out if mask is None else tuple(jnp.where(mask, x, 0.0) for x in out)
 
 
@@ -69,12 +82,14 @@ def _finish(raw: Float[Array, "B C V"], softcap: float | None, temperature: floa
   return capped / temperature
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
 def _scores(
-    softcap: float | None, temperature: float, columns: int, arrays: dict[str, jax.Array],
+    softcap: float | None, temperature: float, columns: int, gathers: gathering.Gathers, arrays: dict[str, jax.Array],
     hidden: Float[Array, "B T D"], targets: Int[Array, "B T"], places: Int[Array, "B T"], steps: Int[Array, ""],
 ) -> tuple[Float[Array, "B T"], Float[Array, "B T"]]:
   """Log-probs and log-sum-exp of the positions in the first `steps` chunks of `places`, 0 elsewhere."""
+  arrays = gathers.whole(arrays, hidden.dtype)
+
   def body(step, carry):
     out, sums = carry
     at = _at(places, step, columns)
@@ -87,18 +102,19 @@ def _scores(
   return jax.lax.fori_loop(0, steps, body, (zeros, zeros))
 
 
-def _keep(softcap, temperature, columns, arrays, hidden, targets, places, steps):
+def _keep(softcap, temperature, columns, gathers, arrays, hidden, targets, places, steps):
   # Which arrays are trained travels as the keys of `trained`: gradients of a frozen head are not computed.
   trained = {name: () for name, array in arrays.items() if array.perturbed}
   arrays = {name: array.value for name, array in arrays.items()}
   given = hidden.value, targets.value, places.value, steps.value
-  out = _scores(softcap, temperature, columns, arrays, *given)
+  out = _scores(softcap, temperature, columns, gathers, arrays, *given)
   return out, (trained, arrays, *given, out[1])
 
 
-def _backward(softcap, temperature, columns, kept, grads):
+def _backward(softcap, temperature, columns, gathers, kept, grads):
   """Recomputes the logits chunk by chunk; d logp / d logits = onehot - softmax, d logsumexp / d logits = softmax."""
-  trained, arrays, hidden, targets, places, steps, sums = kept
+  trained, divided, hidden, targets, places, steps, sums = kept
+  arrays = gathers.whole(divided, hidden.dtype)
   frozen = {name: array for name, array in arrays.items() if name not in trained}
   moving = {name: arrays[name] for name in trained}
   grad_out, grad_sums = (jnp.zeros_like(sums) if isinstance(grad, jax.custom_derivatives.SymbolicZero) else grad
@@ -121,8 +137,8 @@ def _backward(softcap, temperature, columns, kept, grads):
   zeros = jax.tree.map(lambda x: jnp.zeros_like(x, jnp.float32), moving)
   grad_hidden, grad_moving = jax.lax.fori_loop(0, steps, body, (jnp.zeros_like(hidden), zeros))
   grads: dict[str, Any] = {name: None for name in arrays}
-  for name, value in grad_moving.items():
-    grads[name] = value.astype(arrays[name].dtype)
+  for name, value in gathers.summed(grad_moving).items():
+    grads[name] = value.astype(divided[name].dtype)
   return grads, grad_hidden, None, None, None
 
 

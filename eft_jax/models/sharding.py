@@ -17,6 +17,7 @@ from eft_jax.models.config import ModelConfig
 RULES: dict[str, tuple[str, ...]] = {
     "batch": ("data", "fsdp"),
     "tokens": ("seq",),
+    "copies": ("data",),
     "layers": (),
     "norm": (),
     "model": ("fsdp",),

@@ -9,19 +9,14 @@ import functools
 import importlib.util
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 
+from eft_jax.core import platforms
 from eft_jax.core.settings import ConfigError
 
 G, T = 1e9, 1e12
-
-
-# The compiler asks the metadata server of a TPU machine for these, and complains on other machines; and a second
-# process that loads it stops at a lock file.
-QUIET = {"TPU_SKIP_MDS_QUERY": "1", "TPU_WORKER_HOSTNAMES": "localhost", "TPU_ACCELERATOR_TYPE": "v5litepod-4",
-         "ALLOW_MULTIPLE_LIBTPU_LOAD": "1"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +124,16 @@ def compiler_devices(layout: str) -> Sequence[jax.Device]:
   if importlib.util.find_spec("libtpu") is None:
     raise ConfigError(f"A plan for {layout} needs the TPU compiler: pip install 'eft_jax[test]' (or libtpu), or set "
                       "config.accelerator='cpu-8' for fake devices.")
-  for variable, value in QUIET.items():
+  for variable, value in platforms.QUIET.items():
     os.environ.setdefault(variable, value)
   from jax.experimental import topologies
   return topologies.get_topology_desc(platform="tpu", topology_name=layout).devices
+
+
+def compare(name: str, devices: Sequence[jax.Device], say: Callable[[str], None]) -> None:
+  """Says where a run is on other devices than its configuration was made for. Raises ConfigError as `parse`."""
+  devices = list(devices)
+  wanted = parse(name) if name else None
+  if wanted and (len(devices) != wanted.count or chip_of(devices[0].device_kind) != wanted.chip):
+    say(f"this configuration was made for {name}; here are {len(devices)} {devices[0].device_kind}, for which it can "
+        "be planned, too: config.plan_only=True, config.accelerator=''")

@@ -18,7 +18,7 @@ from eft_jax import finch, models
 from eft_jax.core import settings as settings_lib
 from eft_jax.core.settings import ConfigError
 from eft_jax.text import Tokenizer
-from eft_jax.train import batches, feeds, mesh, metrics, observe, signals, step
+from eft_jax.train import accelerators, batches, feeds, mesh, metrics, observe, plan, signals, step
 from eft_jax.train.checkpoint import Checkpoints
 from eft_jax.train.settings import TrainSettings
 
@@ -42,9 +42,12 @@ def run_train(settings: TrainSettings, workdir: pathlib.Path, progress: Any) -> 
     NonFiniteLoss: names the step and its examples; checkpoints before it stand.
     OSError: a checkpoint could not be written; those before it stand.
   """
+  if settings.plan_only:
+    return plan.run(settings, progress)
   data = load_data(settings, progress.say)
   steps = settings.steps or max(1, round(settings.epochs * data.rows_per_epoch / settings.data.batch_size))
   devices = mesh.make(settings.mesh)
+  accelerators.compare(settings.accelerator, devices.devices.flat, progress.say)
   mesh.check_batch(devices, settings.data.batch_size, settings.accumulate, settings.data.row_length)
   progress.say(f"{data.summary()}; {steps} steps of {settings.data.batch_size} x {settings.data.row_length} tokens on "
                f"{devices.size} {jax.default_backend()} devices")

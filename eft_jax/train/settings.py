@@ -259,6 +259,9 @@ class TrainSettings:
       PEFT's format.
     export_dtype: of the exported weights; servers run bfloat16.
     tensorboard: write events beside metrics.jsonl.
+    plan_only: compile the step for `accelerator`, print what it would cost, and stop: no data, no weights.
+    accelerator: what the run is made for, a chip and a number of chips ('v5e-256', 'h100-8', 'cpu-8'), which a plan
+      compiles for, and a run on other devices says; '' for the devices that are there.
     profile: trace three steps, after the first two, to DIR/profile (TensorBoard's profile page, xprof).
   """
 
@@ -286,6 +289,8 @@ class TrainSettings:
   tensorboard: bool = True
   wandb: WandbSettings = changeable(WandbSettings())
   profile: bool = changeable(False)
+  plan_only: bool = changeable(False)
+  accelerator: str = changeable("")
 
   def __post_init__(self):
     _at_least("", self, steps=0, accumulate=1, logprob_chunk=1, z_loss=0, evaluate_every=0)

@@ -1,0 +1,20 @@
+"""Qwen3.5 2B, all parameters, on improved transitions: the paper's recipe on 64 TPU v6e chips.
+
+On: v6e-64, 128 rows of 32,768 tokens a step, in two parts: one row is on each chip at a time.
+
+  python launch/train.py --config=configs/qwen35_2b.py --config.plan_only=True --workdir=PLAN
+  python launch/train.py --config=configs/qwen35_2b.py --config.model=FOLDER --config.data.path=DATASET --workdir=DIR
+
+The first needs no TPU, no weights and no data (extra `test` brings the compiler); the second runs on every host of the
+pod, with the model's Hugging Face folder.
+"""
+
+import ml_collections
+
+from eft_jax.core import settings
+from eft_jax.train import MeshSettings, recipe
+
+
+def get_config() -> ml_collections.ConfigDict:
+  return ml_collections.ConfigDict(settings.to_dict(recipe.full_sft(
+      "qwen3_5_2b", "v6e-64", accumulate=2, mesh=MeshSettings(fsdp=64))))
