@@ -56,7 +56,11 @@ class Stopping:
 
   @contextlib.contextmanager
   def deferring(self) -> Iterator[None]:
-    """Holds SIGTERM and SIGINT back; outside of the main thread, which gets no signals, it does nothing."""
+    """Holds SIGTERM and SIGINT back; outside of the main thread, which gets no signals, it does nothing.
+
+    A signal that the block did not act on is handed over at its end; with several processes, which would part ways
+    there, it is not: they are about to finish.
+    """
     if threading.current_thread() is threading.main_thread():
       numbers = (signal.SIGTERM, signal.SIGINT)
       self._handlers = {number: signal.signal(number, self._remember) for number in numbers}
@@ -65,6 +69,8 @@ class Stopping:
     finally:
       for number, handler in self._handlers.items():
         signal.signal(number, handler)
+    if self._came and not self._vote:
+      self.act()
 
 
 def _voting(mesh: Mesh) -> Callable[[bool], jax.Array]:
