@@ -250,7 +250,7 @@ class TrainSettings:
     remat: what the backward pass computes again instead of keeping, a name in models.
     attention: path of the attention layers, a name in models.attention.PATHS, or 'auto': the fastest exact one of the
       mesh's devices, which the log names.
-    logprob_chunk: tokens whose logits exist at a time.
+    logprob_chunk: tokens whose logits exist at a time, on each device.
     z_loss: of SFT: this times the squared log-sum-exp of a token's logits is added to its loss (1e-4 is usual); not to
       the validation loss.
     seed: of the data order and of new adapters.

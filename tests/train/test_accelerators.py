@@ -1,5 +1,7 @@
 """Names of accelerators, their peaks, and the devices that stand in for them."""
 
+import importlib.util
+
 import jax
 import pytest
 
@@ -36,3 +38,18 @@ def test_fake_devices_that_are_missing_are_asked_for():
   assert accelerators.parse("cpu-1").devices() == jax.devices("cpu")[:1]
   with pytest.raises(ConfigError, match="xla_force_host_platform_device_count=4096"):
     accelerators.parse("h100-4096").devices()
+
+
+def test_without_the_compiler_a_pod_is_refused_with_the_extra_to_install(monkeypatch):
+  monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+  with pytest.raises(ConfigError, match=r"v5e:16x16 needs the TPU compiler: pip install 'eft_jax\[test\]'"):
+    accelerators.parse("v5e-256").devices()
+
+
+def test_a_run_on_other_devices_says_so():
+  said = []
+  accelerators.compare("v5e-4", jax.devices("cpu")[:1], said.append)
+  assert len(said) == 1 and "made for v5e-4; here are 1 cpu" in said[0]
+  accelerators.compare("", jax.devices("cpu"), said.append)
+  accelerators.compare("cpu-1", jax.devices("cpu")[:1], said.append)
+  assert len(said) == 1
