@@ -30,7 +30,7 @@ def small(settings, **changes):
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", [*CONFIGS, *(f"{name}_kto" for name in CONFIGS)])
 def test_every_config_has_a_step_on_its_pod(name):
   """Shapes, shardings and divisibility of the real thing; only the compiler is not asked."""
   settings = of_config(name)
@@ -38,8 +38,9 @@ def test_every_config_has_a_step_on_its_pod(name):
   mesh.check_batch(where, settings.data.batch_size, settings.accumulate, settings.data.row_length)
   config = models.PRESETS[settings.model]
   design = step.design(settings, config, 100, where)
-  assert settings.data.row_length <= config.max_length and settings.optimizer.learning_rate == 1e-5
-  assert settings.data.batch_size == 128 and settings.data.labels == ("improved",)
+  rate, labels = (5e-7, ("improved", "regressed")) if name.endswith("kto") else (1e-5, ("improved",))
+  assert settings.data.row_length <= config.max_length and settings.optimizer.learning_rate == rate
+  assert settings.data.batch_size == 128 and settings.data.labels == labels
   sizes = plan._state_bytes(design)
   total = 12 * models.count_params(config)
   assert total / where.size <= sizes["parameters"] + sizes["optimizer"] < 1.01 * total / where.size + 1e7
