@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int
 
-from eft_jax.models import gated_delta, layers, sharding
+from eft_jax.models import gated_delta, gathering, layers, sharding
 from eft_jax.models.config import ModelConfig
 
 
@@ -26,7 +26,7 @@ class GatedDelta(nnx.Module):
 
   def __init__(self, config: ModelConfig, params: dict[str, Any]):
     self.shape, self.eps = config.delta, config.norm_eps
-    # Outputs are gathered over the tensor axis: queries, keys and values lie behind each other in one kernel.
+    # Explicit axes: outputs are gathered, because queries, keys and values lie behind each other in one kernel.
     self.qkv, self.z, self.a, self.b, self.o = (
         layers.Linear(params[name], None) for name in ("qkv", "z", "a", "b", "o"))
     self.taps = nnx.Param(params["conv"]["taps"])
@@ -35,7 +35,9 @@ class GatedDelta(nnx.Module):
 
   def __call__(self, x: Float[Array, "B T D"], mix: Callable) -> Float[Array, "B T D"]:
     shape, wide = self.shape, lambda param: param[...].astype(jnp.float32)
-    qkv, z = self.qkv(x), self._heads(self.z(x), shape.value_dim)
+    # Auto axes: whole rows come to each device for its channels, then its heads; a memory cannot be cut along a row.
+    qkv = gathering.keep(self.qkv(x), "batch", None, "channels")
+    z = gathering.keep(self._heads(self.z(x), shape.value_dim), "batch", "tokens", "heads", None)
     decay = -jnp.exp(wide(self.log_rate)) * jax.nn.softplus(self.a(x).astype(jnp.float32) + wide(self.bias))
     strength = jax.nn.sigmoid(self.b(x)).astype(jnp.float32)
 
@@ -50,10 +52,13 @@ class GatedDelta(nnx.Module):
       if valid is not None:
         keep, write = (jnp.where(valid[..., None], value, 0.0) for value in (decay, strength))
       rule = gated_delta.recurrent if x.shape[1] == 1 else gated_delta.chunked
+      q, k, v, keep, write = (gathering.keep(value, "batch", None, "delta_heads", *[None] * (value.ndim - 3))
+                              for value in (q, k, v, keep, write))
       y, memory = rule(q, k, v, keep, write, runs, state.memory)
       return y, State(_latest(state.conv, qkv, valid), memory)
 
-    y = layers.normalize(mix(run), self.eps).astype(x.dtype) * self.scale[...].astype(x.dtype)
+    y = gathering.keep(mix(run), "batch", "tokens", "heads", None)
+    y = layers.normalize(y, self.eps).astype(x.dtype) * self.scale[...].astype(x.dtype)
     y = (y * jax.nn.silu(z.astype(jnp.float32))).astype(x.dtype)
     return self.o(y.reshape(*x.shape[:2], shape.values))
 
