@@ -87,16 +87,16 @@ def test_bfloat16_compute_keeps_float32_masters(settings, tiny, folder):
   assert {x.dtype for x in jax.tree.leaves(after[1])} == {jnp.dtype("bfloat16")}, "what is frozen needs no master"
 
 
-MESHES = [(1, 1, 1), (8, 1, 1), (1, 8, 1), (2, 2, 2), (1, 4, 2)]
+MESHES = [(1, 1, 1, 1), (8, 1, 1, 1), (1, 8, 1, 1), (2, 2, 2, 1), (1, 2, 2, 2)]
 RUNS = [(lora, "adamw", sizes) for lora in (0, 4) for sizes in MESHES] + [
-    (0, kind, sizes) for kind in ("adafactor", "muon") for sizes in [(1, 1, 1), (2, 2, 2)]]
+    (0, kind, sizes) for kind in ("adafactor", "muon") for sizes in [(1, 1, 1, 1), (2, 2, 2, 1)]]
 
 
 @pytest.mark.slow
 def test_any_mesh_of_eight_devices_gives_the_losses_of_one(folder, compile_cache, tmp_path):
   """In a process of its own, because the number of devices is fixed when JAX starts."""
   code = f"""
-import json, sys, pathlib
+import json, math, sys, pathlib
 sys.path[:0] = [{str(ROOT)!r}, {str(pathlib.Path(__file__).parent)!r}]
 import jax
 import test_step
@@ -111,9 +111,8 @@ for lora, kind, sizes in test_step.RUNS:
       model=str(folder / "model"), data=train.DataSettings("x", row_length=64, batch_size=16, packing_bins=16),
       optimizer=train.OptimizerSettings(1e-2, "constant", 0, kind=kind), accumulate=2, lora=train.LoraSettings(lora),
       steps=3)
-  count = sizes[0] * sizes[1] * sizes[2]
   found[f"{{lora}} {{kind}} {{sizes}}"] = test_step.run(settings, tiny, folder, 3, train.MeshSettings(*sizes),
-                                                    jax.devices()[:count])[0]
+                                                    jax.devices()[:math.prod(sizes)])[0]
 print(json.dumps(found))
 """
   environment = os.environ | compile_cache | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8",
@@ -122,7 +121,7 @@ print(json.dumps(found))
   assert done.returncode == 0, done.stderr[-3000:]
   found = json.loads(done.stdout.splitlines()[-1])
   for lora, kind, sizes in RUNS:
-    one = found[f"{lora} {kind} (1, 1, 1)"]
+    one = found[f"{lora} {kind} (1, 1, 1, 1)"]
     assert one[-1] < one[0]
     np.testing.assert_allclose(found[f"{lora} {kind} {sizes}"], one, rtol=2e-5)
 
