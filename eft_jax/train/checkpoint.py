@@ -65,7 +65,8 @@ class Checkpoints:
   def save(self, step: int, state: Any, extra: Mapping[str, Any]) -> None:
     """Copies the state to host memory and returns while it is written; `wait` tells whether that went well.
 
-    Waits for the save before. A checkpoint of this step that is there already stands.
+    Waits for the save before. A checkpoint of this step that is there already stands. Until it is written, host memory
+    holds a copy of the state; each process has that of its own devices.
 
     Raises:
       OSError: this or the save before could not be written; older checkpoints are as they were.
