@@ -111,22 +111,26 @@ class Costs:
   work: collections.Counter[tuple[float, float]] = dataclasses.field(default_factory=collections.Counter)
   dynamic: int = 0
   unread: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-  channels: set[str] = dataclasses.field(default_factory=set)
+  channels: set[tuple] = dataclasses.field(default_factory=set)
 
 
 def parse(text: str) -> Program:
   """Reads `compiled.as_text()`."""
-  program, current = Program({}, ""), None
+  program, current, last = Program({}, ""), None, ""
+  lines: dict[str, str] = {}
   for line in text.splitlines():
     if head := re.match(r"(ENTRY )?%?([\w.-]+) \(.*\{$", line):
-      current = program.computations[head[2]] = Computation()
+      current, lines = program.computations.setdefault(head[2], Computation()), {}
       program.entry = head[2] if head[1] else program.entry
-    elif line.startswith("}"):
+    elif line.rstrip() == "}" and current is not None:
+      current.instructions = {name: _instruction(name, text) for name, text in lines.items()}
       current = None
     elif current is not None and (found := re.match(r"\s+(ROOT )?%?([\w.-]+) = ", line)):
-      instruction = _instruction(found[2], line[found.end():])
-      current.instructions[found[2]] = instruction
-      current.root = found[2] if found[1] else current.root
+      last = found[2]
+      lines[last] = line[found.end():]
+      current.root = last if found[1] else current.root
+    elif current is not None and last in lines:
+      lines[last] += " " + line  # the metadata of a kernel may run over several lines
   return program
 
 
@@ -249,13 +253,15 @@ def _meetings(size: int, outs: int, kernel: int, stride: int, pad: int, dilate: 
 
 
 def _note(computation: Computation, i: Instruction, kind: str, times: float, total: Costs) -> None:
-  channel = re.search(r"channel_id=(\d+)", i.rest)
-  if channel and channel[1] in total.channels:
-    return
-  total.channels.add(channel[1] if channel else i.name)
   taken = sum(array.bytes for name in i.operands for array in computation.instructions[name].arrays)
   ways = group_size(i.rest)
-  total.collectives[Collective(kind, taken * ways if kind == "all-gather" else taken, ways)] += times
+  found = Collective(kind, taken * ways if kind == "all-gather" else taken, ways)
+  # Collectives that the program asks for by hand share a channel, so what they are made from tells them apart.
+  named = [re.search(pattern, i.rest) for pattern in (r"channel_id=(\d+)", r'op_name="([^"]*)"')]
+  channel = (found, *(match and match[1] for match in named))
+  if not named[0] or channel not in total.channels:
+    total.collectives[found] += times
+  total.channels.add(channel)
 
 
 def group_size(text: str) -> int:

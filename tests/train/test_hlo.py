@@ -62,6 +62,9 @@ TPU = """HloModule jit_step, is_scheduled=true
   %w = bf16[8,64,16]{2,1,0:T(8,128)(2,1)S(1)} get-tuple-element(%state), index=4
   %one = f32[1,32,64]{2,1,0:T(8,128)S(1)} fusion(%all, %i), kind=kLoop, calls=%cut
   %f1 = f32[8,32,64]{2,1,0:T(8,128)S(1)} fusion(%p, %x, %w), kind=kOutput, calls=%part_of_gather
+  %kernel = f32[8,128]{1,0:T(8,128)S(1)} custom-call(%x), custom_call_target="tpu_custom_call", kernel_metadata={{
+"blocks":"{\\"block_q\\": 512}"
+}}, metadata={op_name="splash"}
   %again = bf16[64,64]{1,0} all-gather(%p), channel_id=3, replica_groups=[2,4]<=[8], dimensions={0}
   %ar = f32[1,32,64]{2,1,0} all-reduce(%one), channel_id=4, replica_groups=mesh['a'=2,'b'=4] {'a','b'}, to_apply=%add
   ROOT %out = (s32[], f32[6,32,64]{2,1,0}) tuple(%i, %all)
@@ -87,6 +90,7 @@ ENTRY %main (start: f32[6,32,64]) -> f32[6,32,64] {
 def test_a_program_of_the_tpu_compiler_by_hand():
   costs = hlo.costs(hlo.parse(TPU))
   trips = 6 - 2
+  assert costs.unread == {"kernel": trips}  # its attributes run over several lines
   # Eight batched products of [32, 16] and [16, 64], written as one dilated convolution.
   assert costs.flops == trips * 8 * 2 * 32 * 16 * 64
   # The gather is in the text twice, as parts of one: it counts once.

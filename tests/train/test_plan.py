@@ -1,5 +1,6 @@
 """Plans: the step of every config is designed for its pod, small ones are compiled and counted; knobs of big ones."""
 
+import collections
 import dataclasses
 import importlib.util
 import json
@@ -11,7 +12,7 @@ import pytest
 from eft_jax import models, train
 from eft_jax.core import settings as settings_lib
 from eft_jax.core.settings import ConfigError
-from eft_jax.train import accelerators, mesh, plan, step
+from eft_jax.train import accelerators, hlo, mesh, plan, step
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIGS = ("gemma9b", "gemma2b", "gemma3_270m", "qwen3_8b", "qwen35_2b", "qwen35_4b", "qwen35_9b")
@@ -111,6 +112,15 @@ def test_what_does_not_fit_names_the_knobs():
     assert knob in said
   little = plan.knobs(settings, {"bytes_per_device": dict.fromkeys(sizes, 1e9)}, accelerators.CHIPS["h100"], where)
   assert not any("lora" in knob or "mesh" in knob for knob in little)
+
+
+def test_attention_kernels_are_counted_by_rule():
+  config = models.PRESETS["gemma2_2b"]
+  settings = train.TrainSettings(data=train.DataSettings(row_length=8, batch_size=4))
+  calls = {"splash_mha_fwd_segmented.1": 26, "splash_mha_dq.2": 26, "splash_mha_dkv_segmented.3": 26, "other": 5}
+  found = plan.kernel_flops(hlo.Costs(unread=collections.Counter(calls)), config, settings, 2)
+  # 16 tokens a device see 4.5 keys in the mean; a product is 2 for each of 8 heads of 256.
+  assert found == 26 * (2 + 3 + 4) * 16 * 4.5 * 2 * 8 * 256
 
 
 def test_an_all_reduce_moves_twice_an_all_gather():
