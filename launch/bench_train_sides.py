@@ -66,7 +66,9 @@ def ours(work: dict[str, Any]) -> dict[str, Any]:
   with jax.set_mesh(devices):
     trainer = step.design(settings, config, work["warmup"] + work["steps"], devices)
     if work.get("preset"):
-      params = jax.jit(lambda: models.init(config, jax.random.key(0)))()
+      # Frozen parameters are kept in the compute dtype: not made larger first, which would be the peak of memory.
+      dtype = settings.compute_dtype if settings.lora.rank else "float32"
+      params = jax.jit(lambda: models.init(config, jax.random.key(0), dtype))()
     else:
       params = loaded.params
       del loaded

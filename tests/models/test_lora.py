@@ -1,5 +1,7 @@
 """LoRA: unchanged at first, applied equals merged, only adapters get gradients, and no kernel gradient is computed."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +20,7 @@ def adapted(model):
   return jax.tree.unflatten(treedef, [0.1 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves, strict=True)])
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def logits(config, params, batch):
   return models.logits(config, params, models.hidden(config, params, *batch))
 
@@ -47,14 +50,14 @@ def test_applied_equals_merged(model, adapted, pack, assert_close):
   applied = models.lora.apply(model.params, adapted)
   assert_close(logits(model.config, applied, batch), expected, 3e-5)
   assert np.max(np.abs(expected - logits(model.config, model.params, batch))) > 0.1
-  targets = jnp.roll(batch[0], -1, axis=1)
-  scores = [models.token_logprobs(model.config, params, models.hidden(model.config, params, *batch), targets, chunk=5)
-            for params in (applied, models.lora.merge(model.params, adapted))]
-  assert_close(*scores, 3e-5)
+  score = jax.jit(lambda params: models.token_logprobs(
+      model.config, params, models.hidden(model.config, params, *batch), jnp.roll(batch[0], -1, axis=1), chunk=5))
+  assert_close(score(applied), score(models.lora.merge(model.params, adapted)), 3e-5)
 
 
 def test_applied_decodes_like_merged(model, adapted, assert_close):
   tokens = jnp.arange(6)[None] + 3
+  @jax.jit
   def run(params):
     params = models.unstack(model.config, params)
     cache = models.init_cache(model.config, 1, 8)
