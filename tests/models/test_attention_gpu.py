@@ -36,7 +36,7 @@ def with_gradients(attend, arrays, weights):
   return out, grads
 
 
-@pytest.mark.parametrize("window, softcap, packed", [(None, None, True), (100, 2.0, True), (90, None, False)])
+@pytest.mark.parametrize("window, softcap, packed", [(100, 2.0, True), (90, None, False)])
 def test_tokamax_masks_as_the_reference_does(assert_close, window, softcap, packed):
   """Its implementation for any device is given what the kernels are given."""
   pytest.importorskip("tokamax", reason="tokamax comes with the extras cuda and tpu")
@@ -53,7 +53,7 @@ def test_tokamax_masks_as_the_reference_does(assert_close, window, softcap, pack
 
 
 @pytest.mark.filterwarnings("ignore:The out_shape and scratch_shapes")
-@pytest.mark.parametrize("size", [64, 128, 256])
+@pytest.mark.parametrize("size", [64, 256])
 def test_hopper_kernels_lower(size):
   """Forward and backward become Mosaic GPU code without a GPU, with soft cap, window and segments."""
   tokamax = pytest.importorskip("tokamax", reason="tokamax comes with the extras cuda and tpu")
