@@ -84,22 +84,43 @@ _gather.defvjp(_gather_forward, _gather_backward)
 
 @dataclasses.dataclass(frozen=True)
 class Gathers:
-  """Named arrays of which each device holds a part, inside of `by_token`: (name, mesh axis, dimension) of each cut."""
+  """Named arrays of which each device holds a part, inside of `by_token`.
+
+  Attributes:
+    cuts: (name, mesh axis, dimension) of each.
+    rest: how the compiler's own axes divide each array.
+  """
 
   cuts: tuple[tuple[str, str, int], ...] = ()
+  rest: tuple[tuple[str, PartitionSpec], ...] = ()
 
   def whole(self, arrays: dict[str, jax.Array], dtype: Any) -> dict[str, jax.Array]:
     """All of them, those that were cut in `dtype`."""
     for name, axis, dimension in self.cuts:
-      arrays = arrays | {name: jax.lax.all_gather(arrays[name].astype(dtype), axis, axis=dimension, tiled=True)}
-    return arrays
+      gather = functools.partial(jax.lax.all_gather, axis_name=axis, axis=dimension, tiled=True)
+      arrays = arrays | {name: self._part(name, gather, arrays[name].astype(dtype))}
+    return self.kept(arrays)
+
+  def kept(self, arrays: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """Whole arrays, or sums of their gradients, still divided over the compiler's axes: it would rather gather them."""
+    return arrays | {name: jax.lax.with_sharding_constraint(arrays[name], place)
+                     for name, place in self.rest if name in arrays}
 
   def summed(self, grads: dict[str, jax.Array]) -> dict[str, jax.Array]:
     """Gradients of `whole` arrays, each device's its own: summed over the devices, and each gets its part."""
     for name, axis, dimension in reversed(self.cuts):
       if name in grads:
-        grads = grads | {name: _scatter(grads[name], axis, dimension)}
+        scatter = functools.partial(_scatter, axis=axis, dimension=dimension)
+        grads = grads | {name: self._part(name, scatter, grads[name])}
     return grads
+
+  def _part(self, name: str, run: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
+    """`run` on what a device has of an array. The compiler would first gather x over the axes that it divides."""
+    place = dict(self.rest).get(name)
+    if place is None:
+      return run(x)
+    axes = {axis for names in place for axis in ((names,) if isinstance(names, str) else names or ())}
+    return jax.shard_map(run, in_specs=place, out_specs=place, axis_names=axes, check_vma=False)(x)
 
 
 def _scatter(x: jax.Array, axis: str, dimension: int) -> jax.Array:
@@ -134,12 +155,17 @@ def by_token(
                   for name, size in zip(("batch", "tokens"), xs[0].shape, strict=False))
   if not rows + tokens:
     return run(Gathers(), arrays, *xs)
-  cuts, places = [], {}
-  for name in arrays:
-    entries = [tuple(axis for axis in (sharding.dividing(logical, size, mesh)) if axis in rows)
-               for logical, size in zip(axes.get(name, ()), arrays[name].shape, strict=False)]
-    cuts += [(name, axis, dimension) for dimension, names in enumerate(entries) for axis in names]
-    places[name] = PartitionSpec(*(names or None for names in entries))
+  cuts, rest, places = [], [], {}
+  by_hand = rows + tokens
+  for name, array in arrays.items():
+    divided = [sharding.dividing(logical, size, mesh)
+               for logical, size in zip(axes.get(name, ()), array.shape, strict=False)]
+    cuts += [(name, axis, dimension) for dimension, names in enumerate(divided) for axis in names if axis in by_hand]
+    only = lambda wanted, divided=divided: PartitionSpec(
+        *(tuple(axis for axis in names if (axis in by_hand) == wanted) or None for names in divided))
+    places[name] = only(True)
+    rest += [(name, only(False))] if any(only(False)) else []
   local = PartitionSpec(rows or None, tokens or None)
-  return jax.shard_map(functools.partial(run, Gathers(tuple(cuts))), in_specs=(places, *(local for _ in xs)),
-                       out_specs=local, axis_names=set(rows + tokens), check_vma=False)(arrays, *xs)
+  run = functools.partial(run, Gathers(tuple(cuts), tuple(rest)))
+  return jax.shard_map(run, in_specs=(places, *(local for _ in xs)), out_specs=local, axis_names=set(by_hand),
+                       check_vma=False)(arrays, *xs)

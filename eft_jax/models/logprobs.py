@@ -132,9 +132,10 @@ def _backward(softcap, temperature, columns, gathers, kept, grads):
     if softcap is not None:
       slope = slope * (1 - (capped / softcap) ** 2)
     more, grad_x = pull(slope)
-    return _put(grad_hidden, grad_x, at), jax.tree.map(lambda a, b: a + b.astype(a.dtype), grad_arrays, more)
+    more = gathers.kept(jax.tree.map(lambda a, b: a + b.astype(a.dtype), grad_arrays, more))
+    return _put(grad_hidden, grad_x, at), more
 
-  zeros = jax.tree.map(lambda x: jnp.zeros_like(x, jnp.float32), moving)
+  zeros = gathers.kept(jax.tree.map(lambda x: jnp.zeros_like(x, jnp.float32), moving))
   grad_hidden, grad_moving = jax.lax.fori_loop(0, steps, body, (jnp.zeros_like(hidden), zeros))
   grads: dict[str, Any] = {name: None for name in arrays}
   for name, value in gathers.summed(grad_moving).items():
