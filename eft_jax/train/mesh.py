@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
+from jax.experimental import mesh_utils, multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from eft_jax import models
@@ -39,7 +39,12 @@ def make(settings: MeshSettings, devices: Sequence[jax.Device] | None = None) ->
   if math.prod(sizes) != len(devices):
     raise ConfigError(f"{given} does not divide {len(devices)} {devices[0].platform} devices: the product must be "
                       "their number.")
-  return jax.make_mesh(tuple(sizes), AXES, axis_types=(AxisType.Auto,) * len(AXES), devices=devices)
+  types = (AxisType.Auto,) * len(AXES)
+  try:
+    return jax.make_mesh(tuple(sizes), AXES, axis_types=types, devices=devices)
+  except NotImplementedError:  # an axis that is part of a side of the torus
+    grid = mesh_utils.create_device_mesh(tuple(sizes), list(devices), allow_split_physical_axes=True)
+    return Mesh(grid, AXES, axis_types=types)
 
 
 def compiler_options(mesh: Mesh) -> dict[str, bool]:

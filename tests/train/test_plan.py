@@ -102,6 +102,13 @@ def test_the_pod_of_every_config_holds_it(name, accelerator):
   assert found["fits"], plan.table(found)
 
 
+@needs_compiler
+@pytest.mark.parametrize("pod", ["v5e-16", "v6e-16", "v5p-16"])
+def test_an_axis_may_be_part_of_a_side_of_the_torus(pod):
+  where = mesh.make(train.MeshSettings(tensor=2), list(accelerators.parse(pod).devices()))
+  assert where.shape["tensor"] == 2 and where.size == 16 and len(set(where.devices.flat)) == 16
+
+
 def test_what_does_not_fit_names_the_knobs():
   settings = train.TrainSettings(data=train.DataSettings(batch_size=8), remat="none", logprob_chunk=512)
   where = jax.sharding.AbstractMesh((1, 2, 1, 1), mesh.AXES)
