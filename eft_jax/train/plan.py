@@ -77,7 +77,7 @@ def make(settings: TrainSettings, config: models.ModelConfig, say: Any = lambda 
     found |= {"fits": False, "refusal": refusal[:400]}
   else:
     found["bytes_per_device"] |= _compiled_bytes(compiled)
-    trips = math.ceil(settings.data.row_length / settings.logprob_chunk)
+    trips = logprob_trips(settings, mesh)
     costs = hlo.costs(hlo.parse(compiled.as_text()), trips)
     kernels = kernel_flops(costs, config, settings, len(devices))
     found |= _collectives(costs) | _time(found, costs, kernels, chip, trips)
@@ -117,6 +117,13 @@ def _collectives(costs: hlo.Costs) -> dict[str, Any]:
   rows = [{"kind": c.kind, "ways": c.ways, "count": round(count), "bytes_each": c.bytes, "bytes": c.bytes * count}
           for c, count in costs.collectives.items()]
   return {"collectives": sorted(rows, key=lambda row: -row["bytes"])}
+
+
+def logprob_trips(settings: TrainSettings, mesh: Mesh) -> int:
+  """Chunks of `models.token_logprobs` on one device, where every token is a target."""
+  rows = max(1, settings.data.batch_size // settings.accumulate // (mesh.shape["data"] * mesh.shape["fsdp"]))
+  length = settings.data.row_length // mesh.shape["seq"]
+  return math.ceil(length / min(max(1, settings.logprob_chunk // rows), length))
 
 
 def link_seconds(row: dict[str, Any], bandwidth: float) -> float:

@@ -3,7 +3,10 @@
 import dataclasses
 import json
 import os
+import pathlib
 import signal
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 
 from eft_jax import finch, models, train
+from eft_jax.core import settings as settings_lib
 from eft_jax.core.settings import ConfigError
 from eft_jax.train import batches, feeds, kto, objectives, references, step
 from eft_jax.train.batches import Examples, Source
@@ -199,6 +203,39 @@ def test_a_run_moves_both_sides_and_resumes_to_the_bit(kto_settings, quiet, tmp_
   assert len(losses(tmp_path / "cut")) < 12
   train.run_train(kto_settings(), tmp_path / "cut", quiet())
   assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+
+
+ON_EIGHT_DEVICES = """
+import json, pathlib, sys
+from eft_jax import train
+from eft_jax.core import settings
+from tests.train.conftest import Quiet
+train.run_train(settings.from_mapping(train.TrainSettings, json.loads(sys.argv[1])), pathlib.Path(sys.argv[2]), Quiet())
+"""
+
+
+@pytest.mark.slow
+def test_a_mesh_of_eight_devices_gives_the_metrics_of_one(kto_settings, quiet, compile_cache, tmp_path):
+  """In a process of its own, because the number of devices is fixed when JAX starts."""
+  run = kto_settings(accumulate=2, steps=3)
+  run = dataclasses.replace(run, data=dataclasses.replace(run.data, batch_size=16, packing_bins=16))
+  folders = {name: tmp_path / name for name in ("one", "eight")}
+  for folder in folders.values():
+    folder.mkdir()
+  train.run_train(run, folders["one"], quiet())
+  run = dataclasses.replace(run, mesh=train.MeshSettings(data=2, fsdp=2, tensor=2))
+  environment = os.environ | compile_cache | {"XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+                                              "JAX_PLATFORMS": "cpu"}
+  code = ON_EIGHT_DEVICES, json.dumps(settings_lib.to_dict(run)), str(folders["eight"])
+  done = subprocess.run([sys.executable, "-c", *code], env=environment, cwd=pathlib.Path(__file__).parents[2],
+                        capture_output=True, text=True, timeout=600)
+  assert done.returncode == 0, done.stderr[-3000:]
+  one, eight = ([json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+                for folder in folders.values())
+  assert len(one) == len(eight) == 5
+  for a, b in zip(one, eight, strict=True):
+    for name in set(a) & {"loss", "kl", "reward_desirable", "reward_undesirable", "accuracy", "validation_loss"}:
+      np.testing.assert_allclose(b[name], a[name], rtol=1e-4, atol=1e-4, err_msg=f"step {a['step']}: {name}")
 
 
 @pytest.mark.parametrize("changes, words", [

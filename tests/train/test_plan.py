@@ -130,6 +130,14 @@ def test_attention_kernels_are_counted_by_rule():
   assert found == 26 * (2 + 3 + 4) * 16 * 4.5 * 2 * 8 * 256
 
 
+@pytest.mark.parametrize("sizes, accumulate, trips", [
+    ((1, 8, 1, 1), 1, 2), ((1, 4, 1, 1), 1, 4), ((1, 4, 1, 1), 2, 2), ((1, 8, 1, 2), 1, 1), ((1, 1, 1, 1), 1, 16)])
+def test_log_prob_chunks_are_those_of_a_device(sizes, accumulate, trips):
+  settings = train.TrainSettings(data=train.DataSettings(row_length=1024, batch_size=8), accumulate=accumulate,
+                                 logprob_chunk=512)
+  assert plan.logprob_trips(settings, jax.sharding.AbstractMesh(sizes, mesh.AXES)) == trips
+
+
 def test_an_all_reduce_moves_twice_an_all_gather():
   row = {"kind": "all-gather", "ways": 4, "bytes": 400.0}
   assert plan.link_seconds(row, 100.0) == 3.0 and plan.link_seconds(row | {"kind": "all-reduce"}, 100.0) == 6.0
