@@ -140,6 +140,13 @@ def claim_workdir(cls: type, settings: Any, workdir: pathlib.Path, write: bool =
     raise ConfigError(f"--workdir={workdir} cannot be used: {error}.") from error
 
 
+def release_workdir(workdir: pathlib.Path) -> None:
+  """Frees a directory in which nothing happened but its claim, so that the command can be corrected and tried again."""
+  with contextlib.suppress(OSError):
+    if os.listdir(workdir) == ["config.json"]:
+      (workdir / "config.json").unlink()
+
+
 @contextlib.contextmanager
 def stop_signals():
   """SIGTERM and SIGINT raise Stopped in the main thread; a second one kills at once."""
@@ -201,6 +208,8 @@ def launch(run: Callable[[Any, pathlib.Path, Progress], Mapping[str, Any]], cls:
       summarize(workdir, settings, start, "ok", results)
     code = 0
   except ConfigError as error:
+    if index == 0:
+      release_workdir(workdir)
     fail(error)
   except OSError as error:
     if error.errno is None:

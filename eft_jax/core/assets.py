@@ -49,7 +49,8 @@ def find(path_or_name: str) -> pathlib.Path:
     path = pathlib.Path(path_or_name)
     if not path.exists():
       raise ConfigError(f"Model {path_or_name!r} is neither one of {', '.join(sorted(SHIPPED))} nor an existing .gguf "
-                        "file or Hugging Face folder.")
+                        "file or Hugging Face folder. The weights of other presets come from their folder: give its "
+                        "path.")
     return path
   shipped = SHIPPED[path_or_name]
   parts = [_located(path_or_name, shipped, module) for module in shipped.modules]

@@ -125,6 +125,17 @@ class Settings:
   name: str = "a"
 
 
+def test_a_directory_in_which_nothing_happened_is_free_again(tmp_path):
+  folder = tmp_path / "x"
+  common.claim_workdir(Settings, Settings(), folder)
+  common.release_workdir(folder)
+  common.claim_workdir(Settings, Settings(name="b"), folder)
+  (folder / "results").touch()
+  common.release_workdir(folder)
+  with pytest.raises(ConfigError, match="another configuration"):
+    common.claim_workdir(Settings, Settings(), folder)
+
+
 def test_claim_workdir(tmp_path):
   common.claim_workdir(Settings, Settings(), tmp_path / "x")
   common.claim_workdir(Settings, Settings(steps=2), tmp_path / "x")
