@@ -125,6 +125,7 @@ class Checkpoints:
       ConfigError: the newest readable checkpoint is of another state or lacks a needed key, or none can be read.
     """
     wanted = _flat(jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state))
+    self.wait()
     steps = sorted(self._manager.all_steps(), reverse=True)
     errors = []
     for step in steps:
