@@ -1,10 +1,11 @@
-"""Tasks on the command line: list, show, check, run one program, export, and report how strong the sandbox is.
+"""Tasks on the command line: list, show, check, run one program, export, catalogue, and how strong the sandbox is.
 
   python launch/tasks.py --action=list [--json]
   python launch/tasks.py --action=show --task=thomson_energy_12
   python launch/tasks.py --action=run --task=thomson_energy_12 [--program=FILE] [--fidelity=full] [--json]
   python launch/tasks.py --action=check [--task=NAME] [--fidelity=search]
   python launch/tasks.py --action=export --task=thomson_energy_12 --out=DIR
+  python launch/tasks.py --action=catalogue          writes tasks/CATALOGUE.md
   python launch/tasks.py --action=sandbox
 
 --task also takes the path of a task folder of OpenEvolve or open-galapagos.
@@ -31,9 +32,9 @@ from eft_jax.core import settings as settings_lib
 from eft_jax.core import task as task_lib
 from eft_jax.core.settings import ConfigError
 from eft_jax.foreign import export
-from launch import common
+from launch import catalogue, common
 
-ACTIONS = ("list", "show", "check", "run", "export", "sandbox")
+ACTIONS = ("list", "show", "check", "run", "export", "catalogue", "sandbox")
 HEAD_ROOM = 0.95  # a seed program that scores more leaves nothing to search for
 
 _ACTION = flags.DEFINE_enum("action", "list", ACTIONS, "What to do.")
@@ -168,6 +169,8 @@ def act(settings: sandbox.SandboxSettings) -> tuple[Any, str, bool]:
     raise ConfigError(f"--tasks_root={root} is no folder of tasks: it has no held_out.txt.")
   if _TASK.value is None and _ACTION.value in ("show", "run", "export"):
     raise ConfigError(f"--action={_ACTION.value} needs --task=NAME; --action=list shows the names.")
+  if _TASK.value and _ACTION.value == "catalogue":
+    raise ConfigError("--task has no effect with --action=catalogue, which is of all tasks.")
   if (_OUT.value is None) == (_ACTION.value == "export"):
     raise ConfigError("--action=export needs --out=DIR, and no other action takes it.")
   if _TASK.value:
@@ -177,6 +180,10 @@ def act(settings: sandbox.SandboxSettings) -> tuple[Any, str, bool]:
     tasks = list(core.load_all(root).values())
   if _ACTION.value == "list":
     return *show_list(tasks), True
+  if _ACTION.value == "catalogue":
+    file = root / catalogue.FILE_NAME
+    file.write_text(catalogue.markdown(tasks, root))
+    return {"file": str(file), "tasks": len(tasks)}, f"{len(tasks)} tasks: {file}", True
   if _ACTION.value == "show":
     return *show_one(tasks[0]), True
   if _ACTION.value == "export":
