@@ -65,6 +65,12 @@ class Session(Protocol):
   def seeds(self, label: str, count: int) -> list[int]:
     """`count` hidden seeds for this task and label: the same for every candidate, unknown to all of them."""
 
+  def cpu_seconds(self) -> float:
+    """CPU seconds of the candidate so far, all threads together; 0.0 before the first call.
+
+    The kernel's clock of the candidate's process, read from outside, so that no candidate can turn it.
+    """
+
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
@@ -101,6 +107,8 @@ class Task:
     split: 'train' or 'heldout'; set by the loader from tasks/held_out.txt.
     origin: what loads the task again where that is not its name: the reference of a foreign folder.
     trust: 'isolated', or 'shared' where candidate and evaluation share a process, so that values can be forged.
+    timed: whether the value is a ratio of CPU times, which is not the same on every run. Labels of such a task need a
+      change beyond the noise, and nothing that must repeat may rest on it.
     harness: source that is appended to a candidate before it runs; not part of the program.
   """
 
@@ -123,6 +131,7 @@ class Task:
   split: Literal["train", "heldout"] = "train"
   origin: str = ""
   trust: Literal["isolated", "shared"] = "isolated"
+  timed: bool = False
   harness: str = ""
 
   def __post_init__(self):

@@ -25,6 +25,10 @@ DROPPED = ("seed", *sorted(outcome.value for outcome in NEVER_TRAINED_ON | _REPL
            "task_changed", "both_invalid", "child_invalid", "label", "too_many_tokens", "repeated", "over_cap")
 
 
+# Of tasks whose value is a ratio of CPU times: a relative change up to this one may be noise, and is no_change.
+TIMED_GAIN = 0.1
+
+
 class Lengths(NamedTuple):
   """Token counts of one row. `total` is of the whole rendered example, chat template included."""
 
@@ -73,7 +77,8 @@ def joined(attempts: Iterable[Attempt], tasks: Mapping[str, Task], minimum_gain:
   Args:
     attempts: as the store gives them.
     tasks: by name; gives direction and evaluation version.
-    minimum_gain: relative change of the raw value below which a child is no_change.
+    minimum_gain: relative change of the raw value below which a child is no_change; at least TIMED_GAIN where the task
+      is timed.
     keep_broken: label a broken child of a working parent 'regressed' (for KTO) instead of dropping it.
 
   Raises:
@@ -108,7 +113,8 @@ def _judge(attempt: Attempt, parent: Attempt | None, task: Task, minimum_gain: f
   if attempt.ok:
     if not parent.ok:
       return "improved", None  # self-repair
-    return label_of(attempt.value, result_beside(attempt, parent)[0], task.direction, minimum_gain), None
+    smallest = max(minimum_gain, TIMED_GAIN) if task.timed else minimum_gain
+    return label_of(attempt.value, result_beside(attempt, parent)[0], task.direction, smallest), None
   if not parent.ok:
     return None, "both_invalid"
   return ("regressed", None) if keep_broken and attempt.program is not None else (None, "child_invalid")

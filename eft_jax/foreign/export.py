@@ -28,6 +28,7 @@ import importlib.util
 import os
 import pathlib
 import sys
+import time
 
 try:
   import eft_jax
@@ -91,9 +92,16 @@ class Session:
     spec = importlib.util.spec_from_file_location("candidate", program_path)
     self._module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(self._module)
+    self._used = 0.0
 
   def call(self, entry, *arguments):
-    return _plain(getattr(self._module, entry)(*arguments))
+    start = time.process_time()
+    result = _plain(getattr(self._module, entry)(*arguments))
+    self._used += time.process_time() - start
+    return result
+
+  def cpu_seconds(self):
+    return self._used
 
   def seeds(self, label, count):
     digests = (hashlib.sha256(f"{{NAME}} {{label}} {{i}}".encode()).digest() for i in range(count))

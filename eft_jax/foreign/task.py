@@ -47,6 +47,9 @@ class SharedSession:
   def seeds(self, label: str, count: int) -> list[int]:
     raise TypeError("A foreign evaluator has no hidden seeds.")
 
+  def cpu_seconds(self) -> float:
+    return self.used.cpu_seconds
+
   def usage(self) -> Usage:
     return self.used
 

@@ -229,6 +229,13 @@ class ChildProcess:
     self.end()
     raise CandidateError(outcome, message)
 
+  def cpu_seconds(self) -> float:
+    """CPU seconds so far, by the kernel's clock of the process. One that has just ended has no clock: it is ended."""
+    if self.report is None:
+      with contextlib.suppress(OSError):
+        return time.clock_gettime(self._clock)
+    return self.end().cpu_seconds
+
   def usage(self) -> fork_server.Report:
     """What the process has used so far, without ending it."""
     if self.report is not None:

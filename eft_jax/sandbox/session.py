@@ -55,6 +55,10 @@ class CandidateSession(abc.ABC):
     """See core.Session."""
 
   @abc.abstractmethod
+  def cpu_seconds(self) -> float:
+    """See core.Session."""
+
+  @abc.abstractmethod
   def usage(self) -> Usage:
     """What the candidate has used and printed so far."""
 
@@ -81,6 +85,9 @@ class PythonSession(CandidateSession):
       if self._child.report is not None:  # the process has ended; later calls fail in the same way
         self._failure = error
       raise
+
+  def cpu_seconds(self) -> float:
+    return self._child.cpu_seconds() if self._child else 0.0
 
   def usage(self) -> Usage:
     return _usage([self._child] if self._child else [])
@@ -142,6 +149,9 @@ class NativeSession(CandidateSession):
         del self._binaries[next(iter(self._binaries))]
       self._binaries[self._program.hash] = binary.tobytes()
     return self._binaries[self._program.hash]
+
+  def cpu_seconds(self) -> float:
+    return sum(child.cpu_seconds() for child in self._children)
 
   def usage(self) -> Usage:
     return _usage(self._children)

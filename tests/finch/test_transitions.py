@@ -1,5 +1,6 @@
 """Labels follow the sign of the raw value's change, and every attempt ends in exactly one place."""
 
+import dataclasses
 import json
 
 import pytest
@@ -20,6 +21,15 @@ def judged(attempts, tasks, minimum_gain=1e-9, keep_broken=False):
 ])
 def test_label_is_sign_aware(value, parent, direction, expected):
   assert transitions.label_of(value, parent, direction, 1e-9) == expected
+
+
+def test_small_changes_of_a_timed_task_are_no_change(tasks, attempt, seed):
+  timed = {name: dataclasses.replace(task, timed=True) for name, task in tasks.items()}
+  stream = [seed(value=2.0), *(attempt(i, f"x = {i}\n", value)
+                               for i, value in enumerate([2.2, 2.3, 1.85, 1.7, 2.0], start=2))]
+  assert judged(stream, tasks) == ["seed", "improved", "improved", "regressed", "regressed", "no_change"]
+  assert judged(stream, timed) == ["seed", "no_change", "improved", "no_change", "regressed", "no_change"]
+  assert judged(stream, timed, minimum_gain=0.2) == ["seed", *["no_change"] * 5]
 
 
 def test_labels_join_each_child_with_its_parent(tasks, attempt, seed):

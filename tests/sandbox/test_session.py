@@ -87,6 +87,34 @@ def test_cpu_time_is_summed_over_calls_and_the_failure_stays(door):
   assert 0.5 <= usage.cpu_seconds < 0.8 and usage.wall_seconds >= 0.4
 
 
+def test_cpu_time_between_calls_is_read_from_outside(door):
+  """A program that turns its own clocks back is timed all the same, with its threads and without its sleep."""
+  source = """
+import threading, time
+real = time.process_time
+def burn(seconds):
+  end = real() + seconds
+  while real() < end: pass
+  time.process_time = time.perf_counter = time.time = time.monotonic = lambda: 0.0
+def threads(seconds):
+  started = [threading.Thread(target=burn, args=(seconds,)) for _ in range(2)]
+  [t.start() for t in started], [t.join() for t in started]
+def sleep(seconds):
+  time.sleep(seconds)
+"""
+  program = door(source)
+  assert program.cpu_seconds() == 0.0
+  program.call("burn", 0.0)
+  stands = [program.cpu_seconds()]
+  for name in ("burn", "sleep", "threads"):
+    program.call(name, 0.1)
+    stands.append(program.cpu_seconds())
+  burnt, slept, threads = np.diff(stands)
+  assert 0.1 <= burnt < 0.15 and slept < 0.03 and 0.1 <= threads < 0.3
+  program.close()
+  assert program.cpu_seconds() == program.usage().cpu_seconds >= stands[-1]
+
+
 def test_cpu_time_and_not_wall_time_decides(door):
   asleep = door("import time\ndef f():\n  time.sleep(1.0)\n  return 1\n", LIMITS)  # twice its CPU limit
   assert asleep.call("f") == 1

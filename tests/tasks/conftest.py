@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import hashlib
 import pathlib
+import time
 
 import numpy as np
 import pytest
@@ -23,11 +24,18 @@ class LocalSession:
   def __post_init__(self):
     self._names: dict = {}
     self.calls = 0
+    self._used = 0.0
     exec(compile(self.source, "candidate", "exec"), self._names)
 
   def call(self, entry, *args):
     self.calls += 1
-    return copy.deepcopy(self._names[entry](*copy.deepcopy(args)))
+    start = time.process_time()
+    result = copy.deepcopy(self._names[entry](*copy.deepcopy(args)))
+    self._used += time.process_time() - start
+    return result
+
+  def cpu_seconds(self):
+    return self._used
 
   def seeds(self, label, count):
     digests = (hashlib.sha256(f"{self.key}/{label}/{i}".encode()).digest() for i in range(count))
@@ -48,6 +56,9 @@ class Given:
 
   def seeds(self, label, count):
     return LocalSession("").seeds(label, count)
+
+  def cpu_seconds(self):
+    return 0.0
 
 
 @pytest.fixture(scope="session")
