@@ -99,6 +99,7 @@ class Task:
     baseline, best_known: raw values b and z of the common score; b is about the seed program's value. Where nobody
       knows a best value z is None, and the score is the distance from b in the task's own units.
     source: where best_known comes from.
+    spread: how far the seed program's value may lie from baseline because instances come from hidden seeds.
     evaluate: trusted code, `evaluate(session) -> Score`; raises Invalid.
     limits: per fidelity 'search'.
     full_limits: per fidelity 'full'.
@@ -133,6 +134,7 @@ class Task:
   trust: Literal["isolated", "shared"] = "isolated"
   timed: bool = False
   harness: str = ""
+  spread: float = 0.0
 
   def __post_init__(self):
     if not re.fullmatch(r"[a-z0-9_]+", self.name) or not self.name.startswith(self.family):
@@ -171,10 +173,24 @@ class UnknownTask(ValueError):
   """No task of this name; the message names the nearest ones."""
 
 
+def read_split(root: pathlib.Path = TASKS_ROOT) -> dict[str, tuple[str, ...]]:
+  """The held-out families with those of their tasks that models are compared on, from `held_out.txt`.
+
+  A line is a family, and after a colon its tasks; '#' begins a comment. A family without tasks is held out as a near
+  relative of another.
+  """
+  lines = (line.split("#")[0].partition(":") for line in (root / "held_out.txt").read_text().splitlines())
+  return {family.strip(): tuple(tasks.split()) for family, _, tasks in lines if family.strip()}
+
+
 def held_out_families(root: pathlib.Path = TASKS_ROOT) -> frozenset[str]:
-  """The families that stand in `held_out.txt`, one a line; '#' begins a comment."""
-  lines = (root / "held_out.txt").read_text().splitlines()
-  return frozenset(line.split("#")[0].strip() for line in lines) - {""}
+  """The families that no training data may hold."""
+  return frozenset(read_split(root))
+
+
+def evaluation_tasks(root: pathlib.Path = TASKS_ROOT) -> tuple[str, ...]:
+  """Names of the held-out tasks that models are compared on, in the order of `held_out.txt`."""
+  return tuple(name for names in read_split(root).values() for name in names)
 
 
 def load_file(path: pathlib.Path, held_out: Iterable[str] = ()) -> list[Task]:

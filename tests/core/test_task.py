@@ -72,6 +72,11 @@ def test_every_real_task_loads_and_the_split_is_by_family():
   split = {}
   for task in tasks.values():
     assert split.setdefault(task.family, task.split) == task.split
-  held_out = task_lib.held_out_families()
-  assert held_out <= set(split), "held_out.txt names a family without a folder"
-  assert {family for family, where in split.items() if where == "heldout"} == held_out
+  assert {family for family, where in split.items() if where == "heldout"} == task_lib.held_out_families() & set(split)
+
+
+def test_the_split_names_families_and_the_tasks_that_are_compared(root):
+  (root / "held_out.txt").write_text("# a reason\ntoy: toy_1 toy_2  # both\n\nnear_toy:\n")
+  assert task_lib.read_split(root) == {"toy": ("toy_1", "toy_2"), "near_toy": ()}
+  assert task_lib.held_out_families(root) == {"toy", "near_toy"}
+  assert task_lib.evaluation_tasks(root) == ("toy_1", "toy_2")

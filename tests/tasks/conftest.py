@@ -2,42 +2,86 @@
 
 import copy
 import dataclasses
+import functools
 import hashlib
+import os
 import pathlib
+import subprocess
+import tempfile
 import time
 
 import numpy as np
 import pytest
 
 from eft_jax import core
+from eft_jax.core import Outcome
+from eft_jax.sandbox.inside import codec
+
+
+@functools.lru_cache(maxsize=256)
+def binary(source: str) -> bytes:
+  """A C++ program, compiled as in the sandbox. Raises CandidateError."""
+  with tempfile.TemporaryDirectory() as folder:
+    file = pathlib.Path(folder, "program.cpp")
+    file.write_text(source)
+    done = subprocess.run(["g++", "-O2", "-std=c++17", "-o", file.with_suffix(""), file], capture_output=True, text=True)
+    if done.returncode:
+      raise core.CandidateError(Outcome.COMPILE, done.stderr[:2000])
+    return file.with_suffix("").read_bytes()
+
+
+@functools.lru_cache(maxsize=1)
+def binaries() -> tempfile.TemporaryDirectory:
+  return tempfile.TemporaryDirectory()
 
 
 @dataclasses.dataclass
 class LocalSession:
-  """Runs a source that this repository trusts; `seeds` come from a fixed key instead of a hidden one."""
+  """Runs a source that this repository trusts; `seeds` come from a fixed key instead of a hidden one.
+
+  Data pass through the sandbox's codec in both directions, and every failure is a CandidateError.
+  """
 
   source: str
   fidelity: str = "search"
   previous: np.ndarray | None = None
   key: str = "tests"
+  language: str = "python"
 
   def __post_init__(self):
     self._names: dict = {}
-    self.calls = 0
-    self._used = 0.0
-    exec(compile(self.source, "candidate", "exec"), self._names)
+    self.calls, self.labels, self._used = 0, [], 0.0
+    if self.language == "python":
+      exec(compile(self.source, "candidate", "exec"), self._names)
 
   def call(self, entry, *args):
     self.calls += 1
-    start = time.process_time()
-    result = copy.deepcopy(self._names[entry](*copy.deepcopy(args)))
-    self._used += time.process_time() - start
-    return result
+    if self.language == "cpp":
+      return self._run(*args)
+    try:
+      given = codec.decode(codec.encode(list(args)))
+      start = time.process_time()
+      result = self._names[entry](*given)
+      self._used += time.process_time() - start
+      return codec.decode(codec.encode(result))
+    except (codec.NotPlain, codec.TooLarge) as error:
+      raise core.CandidateError(Outcome.INVALID, str(error)) from error
 
   def cpu_seconds(self):
     return self._used
 
+  def _run(self, text: str) -> str:
+    file = pathlib.Path(binaries().name, core.Program(self.source, "cpp").hash)
+    if not file.exists():
+      file.write_bytes(binary(self.source))
+      file.chmod(0o700)
+    done = subprocess.run([os.fspath(file)], input=text.encode(), capture_output=True, timeout=20)
+    if done.returncode:
+      raise core.CandidateError(Outcome.CRASH, f"exit {done.returncode}")
+    return done.stdout.decode("utf-8", "replace")
+
   def seeds(self, label, count):
+    self.labels.append(label)
     digests = (hashlib.sha256(f"{self.key}/{label}/{i}".encode()).digest() for i in range(count))
     return [int.from_bytes(digest[:4], "little") for digest in digests]
 
@@ -65,7 +109,8 @@ class Given:
 def run():
   """run(task, source=seed, **session fields) -> Score"""
   def run_source(task: core.Task, source: str | None = None, **fields) -> core.Score:
-    return task.evaluate(LocalSession(task.seed if source is None else source, **fields))
+    session = LocalSession(task.seed if source is None else source, language=task.language, **fields)
+    return task.evaluate(session)
   return run_source
 
 

