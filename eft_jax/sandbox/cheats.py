@@ -175,7 +175,8 @@ def _native(task: Task) -> list[Cheat]:
     main = f'int main() {{ std::fputs("{before}", stdout); honest(); std::fputs("{after}", stdout); return 0; }}'
     return Program(f"#include <cstdio>\n#define main honest\n{task.seed}\n#undef main\n{main}\n", "cpp")
 
-  flood = Program('#include <cstdio>\nint main() { for (int i = 0; i < 300000; i++) std::fputs("7 ", stdout); }\n', "cpp")
+  sevens = 'for (int i = 0; i < 300000; i++) std::fputs("7 ", stdout);'
+  flood = Program(f"#include <cstdio>\nint main() {{ {sevens} }}\n", "cpp")
   return [*(Cheat(f"always {text[:24]}", constant(text), Rule.WORTHLESS) for text in _OUTPUTS),
           Cheat("a flood of sevens", flood, Rule.WORTHLESS),
           *(Cheat(name, around(before, after), rule) for name, before, after, rule in _AROUND)]

@@ -1,6 +1,5 @@
 """An in-process Session for trusted sources, so that evaluations can be tested without the sandbox."""
 
-import copy
 import dataclasses
 import functools
 import hashlib
@@ -24,7 +23,8 @@ def binary(source: str) -> bytes:
   with tempfile.TemporaryDirectory() as folder:
     file = pathlib.Path(folder, "program.cpp")
     file.write_text(source)
-    done = subprocess.run(["g++", "-O2", "-std=c++17", "-o", file.with_suffix(""), file], capture_output=True, text=True)
+    command = ("g++", "-O2", "-std=c++17", "-o", file.with_suffix(""), file)
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
       raise core.CandidateError(Outcome.COMPILE, done.stderr[:2000])
     return file.with_suffix("").read_bytes()

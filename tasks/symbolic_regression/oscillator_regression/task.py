@@ -135,8 +135,8 @@ TASKS = [
     core.Task(
         name=f"oscillator_regression_{name}", family="oscillator_regression", domain="symbolic_regression",
         statement=STATEMENT.format(k=CONSTANTS, last=CONSTANTS - 1), brief=BRIEF.format(k=CONSTANTS),
-        seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="model", direction="max", baseline=baseline, spread=0.2,
-        best_known=-math.log10(FLOOR), source="the hidden law itself",
+        seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="model", direction="max", baseline=baseline,
+        spread=0.2, best_known=-math.log10(FLOOR), source="the hidden law itself",
         limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=functools.partial(evaluate, name=name))
     for name, (_, _, baseline) in LAWS.items()
 ]
