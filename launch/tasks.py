@@ -3,7 +3,7 @@
   python launch/tasks.py --action=list [--json]
   python launch/tasks.py --action=show --task=thomson_energy_12
   python launch/tasks.py --action=run --task=thomson_energy_12 [--program=FILE] [--fidelity=full] [--json]
-  python launch/tasks.py --action=check [--task=NAME] [--fidelity=search]
+  python launch/tasks.py --action=check [--task=NAME] [--fidelity=search] [--nocheats]
   python launch/tasks.py --action=export --task=thomson_energy_12 --out=DIR
   python launch/tasks.py --action=catalogue          writes tasks/CATALOGUE.md
   python launch/tasks.py --action=sandbox
@@ -32,6 +32,7 @@ from eft_jax.core import settings as settings_lib
 from eft_jax.core import task as task_lib
 from eft_jax.core.settings import ConfigError
 from eft_jax.foreign import export
+from eft_jax.sandbox import cheats
 from launch import catalogue, common
 
 ACTIONS = ("list", "show", "check", "run", "export", "catalogue", "sandbox")
@@ -46,6 +47,7 @@ _OUT = flags.DEFINE_string("out", None, "Folder that export writes: the task as 
 _FIDELITY = flags.DEFINE_enum("fidelity", None, ("search", "full"), "For run: search when not given; for check: both.")
 _JSON = flags.DEFINE_bool("json", False, "Print one JSON value on stdout and nothing else.")
 _ROOT = flags.DEFINE_string("tasks_root", str(task_lib.TASKS_ROOT), "Folder of the task files.")
+_CHEATS = flags.DEFINE_bool("cheats", True, "For check: try every cheat on every task as well.")
 _WORKERS = flags.DEFINE_integer("workers", len(os.sched_getaffinity(0)), "Processes for check.", lower_bound=1)
 with common.flag_errors():
   _CONFIG = config_flags.DEFINE_config_dict(
@@ -111,26 +113,51 @@ def run_one(task: core.Task, settings: sandbox.SandboxSettings) -> tuple[Any, st
 
 
 def check_all(tasks: Sequence[core.Task], settings: sandbox.SandboxSettings) -> tuple[list[dict], str]:
-  """Evaluates each seed program twice at `search` and once at `full`, and names what is wrong with it."""
+  """Evaluates each seed program twice at `search` and once at `full`, then every cheat, and names what is wrong."""
   fidelities = ("search", "search") if _FIDELITY.value != "full" else ()
   fidelities += ("full",) if _FIDELITY.value != "search" else ()
-  progress, found, total = common.Progress("check"), [], len(tasks) * len(fidelities)
-  with sandbox.Pool(min(_WORKERS.value, len(tasks)), settings, _ROOT.value) as pool:
-    futures = {task.name: [pool.submit(task.reference, task.seed_program, fidelity=f) for f in fidelities]
+  tried = {task.name: cheats.cheats(task) if _CHEATS.value and task.trust == "isolated" else [] for task in tasks}
+  total = sum(len(fidelities) + len(tried[task.name]) for task in tasks)
+  progress, found, done = common.Progress("check"), [], 0
+  with sandbox.Pool(_WORKERS.value, settings, _ROOT.value) as pool:
+    futures = {task.name: ([pool.submit(task.reference, task.seed_program, fidelity=f) for f in fidelities],
+                           [pool.submit(task.reference, cheat.program) for cheat in tried[task.name]])
                for task in tasks}
     for task in tasks:
-      results = [future.result() for future in futures[task.name]]
-      found.append(verdict(task, fidelities, results))
-      progress((len(found)) * len(fidelities), total, "evaluation", task.name)
+      seeds, cheated = ([future.result() for future in part] for part in futures[task.name])
+      found.append(verdict(task, fidelities, seeds) | {"cheats": len(cheated)})
+      found[-1]["problems"] += faults(task, tried[task.name], cheated, seeds[0] if fidelities[0] == "search" else None)
+      done += len(seeds) + len(cheated)
+      progress(done, total, "evaluations", task.name)
   rows = [(f["task"], f["split"], f["value"], f["score"], f"{1000 * f['cpu_seconds']:.0f} ms",
-           "-" if f["full_score"] is None else f["full_score"], "; ".join(f["problems"]) or "ok") for f in found]
-  bad = sum(bool(f["problems"]) for f in found)
-  text = table([("task", "split", "value", "score", "cpu", "full score", "verdict"), *rows])
-  return found, text + f"\n{len(found) - bad} of {len(found)} tasks pass."
+           "-" if f["full_score"] is None else f["full_score"], f["cheats"], "; ".join(f["problems"]) or "ok")
+          for f in found]
+  text = table([("task", "split", "value", "score", "cpu", "full score", "cheats", "verdict"), *rows])
+  return found, f"{text}\n{check_summary(found)}"
+
+
+def check_summary(found: Sequence[dict[str, Any]]) -> str:
+  times = sorted(1000 * f["cpu_seconds"] for f in found)
+  passed = sum(not f["problems"] for f in found)
+  return (f"{passed} of {len(found)} tasks pass, {len({f['family'] for f in found})} families, "
+          f"{sum(f['cheats'] for f in found)} cheats; CPU of a seed program's attempt: median "
+          f"{times[len(times) // 2]:.0f} ms, 95 % below {times[min(len(times) - 1, int(0.95 * len(times)))]:.0f} ms.")
+
+
+def faults(task: core.Task, tried: Sequence[cheats.Cheat], results: Sequence[sandbox.Evaluation],
+           honest: sandbox.Evaluation | None) -> list[str]:
+  """What the task let pass, by cheat."""
+  same = honest.value if honest is not None and not task.timed else None
+  found = []
+  for cheat, result in zip(tried, results, strict=True):
+    broken = f"{result.outcome} {result.message}" if result.outcome in core.NEVER_TRAINED_ON else ""
+    if fault := broken or cheat.fault(task, result.value if result.ok else None, same):
+      found.append(f"cheat '{cheat.name}': {fault}")
+  return found
 
 
 def verdict(task: core.Task, fidelities: Sequence[str], results: Sequence[sandbox.Evaluation]) -> dict[str, Any]:
-  """What `check` says about one task."""
+  """What `check` says about one task's seed program."""
   problems, pairs = [], list(zip(fidelities, results, strict=True))
   for fidelity, result in pairs:
     if not result.ok:
@@ -138,7 +165,7 @@ def verdict(task: core.Task, fidelities: Sequence[str], results: Sequence[sandbo
     elif task.best_known is not None and not result.score < HEAD_ROOM:
       problems.append(f"{fidelity}: the seed scores {result.score:.3f}, head-room needs less than {HEAD_ROOM}")
   search = [(result.value, dict(result.metrics)) for fidelity, result in pairs if fidelity == "search"]
-  if len(search) == 2 and search[0] != search[1]:
+  if len(search) == 2 and search[0] != search[1] and not task.timed:
     problems.append(f"two runs differ: {search[0]}, {search[1]}")
   first = results[0]
   full = results[-1] if fidelities[-1] == "full" else None

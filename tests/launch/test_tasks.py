@@ -15,11 +15,18 @@ from eft_jax.core import Invalid, Score, Task
 calls = []
 
 
-def evaluate(session):
+def careless(session):
   x = session.call("solve", 4)
   if not (isinstance(x, list) and all(isinstance(v, float) and 0 <= v <= 1 for v in x)):
     raise Invalid("expected floats in [0, 1]")
   return Score(sum(x), metrics={"count": float(len(x))})
+
+
+def evaluate(session):
+  score = careless(session)
+  if not 0 < score.metrics["count"] <= 4:
+    raise Invalid("expected one to four floats")
+  return score
 
 
 def forgetful(session):
@@ -35,7 +42,7 @@ def task(name, evaluate, baseline, best):
 
 SEED = "def solve(n):\\n  return [0.5] * n\\n"
 TASKS = [task("toy_4", evaluate, 1.0, 4.0), task("toy_forgetful", forgetful, 0.0, 100.0),
-         task("toy_solved", evaluate, 0.0, 2.0)]
+         task("toy_solved", evaluate, 0.0, 2.0), task("toy_unbounded", careless, 1.0, 4.0)]
 '''
 
 
@@ -58,7 +65,7 @@ def test_list_is_one_json_array_of_task_fields(root):
   done = command(root, "--action=list", "--json")
   assert done.returncode == 0, done.stderr
   tasks = json.loads(done.stdout)
-  assert [task["name"] for task in tasks] == ["toy_4", "toy_forgetful", "toy_solved"]
+  assert [task["name"] for task in tasks] == ["toy_4", "toy_forgetful", "toy_solved", "toy_unbounded"]
   assert {"family", "domain", "statement", "seed", "entry", "direction", "baseline", "best_known", "source", "language",
           "limits", "full_limits", "version", "split", "brief"} <= set(tasks[0]) and "evaluate" not in tasks[0]
   assert tasks[0]["split"] == "heldout" and tasks[0]["limits"]["cpu_seconds"] > 0
@@ -97,8 +104,10 @@ def test_check_names_each_problem_and_fails(root):
   assert found["toy_4"]["problems"] == [] and found["toy_4"]["full_score"] == found["toy_4"]["score"]
   assert "two runs differ" in found["toy_forgetful"]["problems"][0]
   assert "head-room" in found["toy_solved"]["problems"][0]
+  assert found["toy_unbounded"]["problems"] == [
+      "cheat '60 times': has the value 120, better than the best known"] and found["toy_unbounded"]["cheats"] > 40
   good = command(root, "--action=check", "--task=toy_4", "--fidelity=search")
-  assert good.returncode == 0 and "1 of 1 tasks pass." in good.stdout
+  assert good.returncode == 0 and "1 of 1 tasks pass, 1 families" in good.stdout
 
 
 def test_sandbox_report(root):
