@@ -58,6 +58,16 @@ def array(
   return values
 
 
+def permutations(result: Any, count: int, n: int, name: str = "result") -> np.ndarray:
+  """A fresh int64 array [count, n] whose rows each hold 0 to n - 1 once. Raises Invalid."""
+  rows = array(result, (count, n), dtype=int, low=0, high=n - 1, name=name)
+  ordered = np.sort(rows, axis=1)
+  bad = _first(ordered[:, 1:] == ordered[:, :-1])
+  if bad is not None:
+    raise Invalid(f"{name}[{bad[0]}] holds {ordered[bad]} twice, expected each of 0 to {n - 1} once")
+  return rows
+
+
 def _numbers(result: Any, shape: tuple[int | range, ...], dtype: type, name: str) -> np.ndarray:
   """`result` as a fresh float64 array of the given shape; entries may still be NaN or out of range."""
   with np.errstate(all="ignore"):

@@ -152,3 +152,15 @@ def test_whatever_comes_is_an_array_or_invalid(given, dtype):
   except Invalid:
     return
   assert got.ndim == 2 and np.isfinite(got).all()
+
+
+def test_permutations_are_rows_of_all_numbers():
+  given = np.array([[2, 0, 1], [0, 1, 2]])
+  result = checks.permutations(given, 2, 3, "tours")
+  np.testing.assert_array_equal(result, given)
+  assert not np.shares_memory(result, given) and checks.permutations([[0]], 1, 1).shape == (1, 1)
+  with pytest.raises(Invalid, match=r"tours\[1\] holds 2 twice, expected each of 0 to 2 once"):
+    checks.permutations([[2, 0, 1], [2, 1, 2]], 2, 3, "tours")
+  for wrong in ([[0, 1, 2]], [[0, 1], [1, 0]], [[0, 1, 3], [0, 1, 2]], [[-1, 0, 1], [0, 1, 2]], None):
+    with pytest.raises(Invalid):
+      checks.permutations(wrong, 2, 3)
