@@ -11,14 +11,14 @@ from eft_jax.core import checks
 # N: (value of the seed program, largest set). Optimal by exhaustive search (OEIS A065825).
 SIZES = {122: (18, 32), 194: (25, 41), 209: (26, 43)}
 
-STATEMENT = """Find a set of integers between 1 and {n} that is as large as possible and holds no three different numbers \
-a, b, c in arithmetic progression, that is with a + c = 2 b.
+STATEMENT = """Find a set of integers between 1 and {n} that is as large as possible and holds no three \
+different numbers a, b, c in arithmetic progression, that is with a + c = 2 b.
 
-Write `construct(n, previous=None)` with n = {n}. Return a list of integers, in any order; how many is your choice. \
-`previous` is the sorted array of numbers that the parent program reached, or None.
+Write `construct(n, previous=None)` with n = {n}. Return a list of integers, in any order; how many is your \
+choice. `previous` is the sorted array of numbers that the parent program reached, or None.
 
-Invalid: an empty list, an entry that is not an integer, a number below 1 or above {n}, a number that stands twice, three \
-numbers in arithmetic progression.
+Invalid: an empty list, an entry that is not an integer, a number below 1 or above {n}, a number that stands \
+twice, three numbers in arithmetic progression.
 
 Score: the number of integers; higher is better. The optimum is {best}.
 
@@ -45,9 +45,11 @@ def evaluate(session: core.Session, n: int) -> core.Score:
 TASKS = [
     core.Task(
         name=f"ap_free_set_{n}", family="ap_free_set", domain="mathematical_discovery",
-        statement=STATEMENT.format(n=n, best=best), brief=BRIEF.format(n=n),
+        statement=STATEMENT.format(n=n, best=best),
+        brief=BRIEF.format(n=n),
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="construct", direction="max",
-        baseline=float(baseline), best_known=float(best), source="optimal by exhaustive search, OEIS A065825",
+        baseline=float(baseline), best_known=float(best),
+        source="optimal by exhaustive search, OEIS A065825",
         limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=functools.partial(evaluate, n=n))
     for n, (baseline, best) in SIZES.items()
 ]

@@ -8,19 +8,19 @@ import numpy as np
 from eft_jax import core
 from eft_jax.core import checks
 
-# n: (value of the seed program, most edges). Optimal: Clapham, Flockhart and Sheehan 1989; Yuansheng and Rowlinson 1992;
-# Fueredi 1983 for 31 (OEIS A006855).
+# n: (value of the seed program, most edges). Optimal: Clapham, Flockhart and Sheehan 1989; Yuansheng and Rowlinson
+# 1992; Fueredi 1983 for 31 (OEIS A006855).
 SIZES = {20: (35, 46), 25: (45, 63), 30: (60, 85), 31: (63, 90)}
 
-STATEMENT = """Find a simple graph on the vertices 0 to {top} that has as many edges as possible and no cycle of length 4: \
-no two vertices may have two common neighbours.
+STATEMENT = """Find a simple graph on the vertices 0 to {top} that has as many edges as possible and no cycle \
+of length 4: no two vertices may have two common neighbours.
 
-Write `construct(n, previous=None)` with n = {n}. Return the list of edges, shape (m, 2): each edge is a pair of two different \
-vertices, in any order; m is your choice. `previous` is the sorted (m, 2) array of edges that the parent program reached, or \
-None.
+Write `construct(n, previous=None)` with n = {n}. Return the list of edges, shape (m, 2): each edge is a pair of \
+two different vertices, in any order; m is your choice. `previous` is the sorted (m, 2) array of edges that the \
+parent program reached, or None.
 
-Invalid: an empty list, a vertex that is not an integer from 0 to {top}, an edge from a vertex to itself, an edge that stands \
-twice, two vertices with more than one common neighbour.
+Invalid: an empty list, a vertex that is not an integer from 0 to {top}, an edge from a vertex to itself, an \
+edge that stands twice, two vertices with more than one common neighbour.
 
 Score: m, the number of edges; higher is better. The optimum is {best}.
 
@@ -47,16 +47,19 @@ def evaluate(session: core.Session, n: int) -> core.Score:
                        f"{np.flatnonzero(linked[i] & linked[j])[:4].tolist()}")
   addable = np.triu((np.linalg.matrix_power(linked, 3) == 0) & (linked == 0), 1)
   degrees = linked.sum(0)
-  return core.Score(float(len(edges)), {"edges_that_could_be_added": int(addable.sum()), "least_degree": int(degrees.min()),
-                                        "largest_degree": int(degrees.max())}, construction=edges)
+  metrics = {"edges_that_could_be_added": int(addable.sum()), "least_degree": int(degrees.min()),
+             "largest_degree": int(degrees.max())}
+  return core.Score(float(len(edges)), metrics, construction=edges)
 
 
 TASKS = [
     core.Task(
         name=f"c4_free_graph_{n}", family="c4_free_graph", domain="mathematical_discovery",
-        statement=STATEMENT.format(n=n, best=best, top=n - 1), brief=BRIEF.format(n=n),
+        statement=STATEMENT.format(n=n, best=best, top=n - 1),
+        brief=BRIEF.format(n=n),
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="construct", direction="max",
-        baseline=float(baseline), best_known=float(best), source="optimal: ex(n; C4), OEIS A006855",
+        baseline=float(baseline), best_known=float(best),
+        source="optimal: ex(n; C4), OEIS A006855",
         limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=functools.partial(evaluate, n=n))
     for n, (baseline, best) in SIZES.items()
 ]

@@ -11,15 +11,15 @@ from eft_jax.core import checks
 # n: (value of the seed program, largest cap). Optimal: Pellegrino 1971, Edel et al. 2002, Potechin 2008.
 SIZES = {4: (15, 20), 5: (28, 45), 6: (42, 112)}
 
-STATEMENT = """A cap set is a set of points of F_3^{n}, vectors of {n} digits 0, 1, 2, in which no three different points \
-lie on a line. Three different points lie on a line exactly if their sum is 0 modulo 3 in every coordinate. Find a cap \
-set that is as large as possible.
+STATEMENT = """A cap set is a set of points of F_3^{n}, vectors of {n} digits 0, 1, 2, in which no three \
+different points lie on a line. Three different points lie on a line exactly if their sum is 0 modulo 3 in every \
+coordinate. Find a cap set that is as large as possible.
 
-Write `construct(n, previous=None)` with n = {n}. Return a list or array of m vectors, shape (m, {n}), in any order; m is \
-your choice. `previous` is the sorted array of vectors that the parent program reached, or None.
+Write `construct(n, previous=None)` with n = {n}. Return a list or array of m vectors, shape (m, {n}), in any \
+order; m is your choice. `previous` is the sorted array of vectors that the parent program reached, or None.
 
-Invalid: an empty list, vectors of another length, a digit that is not 0, 1 or 2, a vector that stands twice, three \
-vectors on a line.
+Invalid: an empty list, vectors of another length, a digit that is not 0, 1 or 2, a vector that stands twice, \
+three vectors on a line.
 
 Score: the number of vectors; higher is better. The optimum is {best}.
 
@@ -41,8 +41,8 @@ def evaluate(session: core.Session, n: int) -> core.Score:
   bad = np.isin(third, codes)
   if bad.any():
     first, second = points[a[bad.argmax()]], points[b[bad.argmax()]]
-    raise core.Invalid(f"{int(bad.sum()) // 3} lines hold three points; the first: {first.tolist()}, {second.tolist()}, "
-                       f"{(-(first + second) % 3).tolist()}")
+    raise core.Invalid(f"{int(bad.sum()) // 3} lines hold three points; the first: {first.tolist()}, "
+                       f"{second.tolist()}, {(-(first + second) % 3).tolist()}")
   addable = 3**n - len(np.union1d(codes, third))
   return core.Score(float(len(points)), {"points_that_could_be_added": addable}, construction=points)
 
@@ -50,9 +50,11 @@ def evaluate(session: core.Session, n: int) -> core.Score:
 TASKS = [
     core.Task(
         name=f"cap_set_{n}", family="cap_set", domain="mathematical_discovery",
-        statement=STATEMENT.format(n=n, best=best), brief=BRIEF.format(n=n),
+        statement=STATEMENT.format(n=n, best=best),
+        brief=BRIEF.format(n=n),
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="construct", direction="max",
-        baseline=float(baseline), best_known=float(best), source="optimal: Pellegrino 1971, Edel et al. 2002, Potechin 2008",
+        baseline=float(baseline), best_known=float(best),
+        source="optimal: Pellegrino 1971, Edel et al. 2002, Potechin 2008",
         limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=functools.partial(evaluate, n=n))
     for n, (baseline, best) in SIZES.items()
 ]

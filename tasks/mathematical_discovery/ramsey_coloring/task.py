@@ -12,21 +12,23 @@ from eft_jax.core import checks
 # (n, s, t): (value of the seed program, least value). n is the Ramsey number R(s, t) less 1, so that 0 can be reached.
 SIZES = {(13, 3, 5): (24, 0), (17, 3, 6): (48, 0), (17, 4, 4): (82, 0)}
 
-STATEMENT = """Colour the {edges} edges of the complete graph on {n} vertices with two colours, 0 and 1, so that as few \
-vertex sets as possible are cliques of one colour: sets of {s} vertices with all edges of colour 1, and sets of {t} \
-vertices with all edges of colour 0.
+STATEMENT = """Colour the {edges} edges of the complete graph on {n} vertices with two colours, 0 and 1, so \
+that as few vertex sets as possible are cliques of one colour: sets of {s} vertices with all edges of colour 1, \
+and sets of {t} vertices with all edges of colour 0.
 
-Write `construct(n, s, t, previous=None)` with n = {n}, s = {s}, t = {t}. Return a symmetric n by n array of 0 and 1 with a \
-zero diagonal, the colour of every edge. `previous` is the array that the parent program reached, or None.
+Write `construct(n, s, t, previous=None)` with n = {n}, s = {s}, t = {t}. Return a symmetric n by n array of 0 \
+and 1 with a zero diagonal, the colour of every edge. `previous` is the array that the parent program reached, \
+or None.
 
 Invalid: another shape, an entry that is not 0 or 1, an array that is not symmetric, a 1 on the diagonal.
 
-Score: the number of {s}-cliques of colour 1 plus the number of {t}-cliques of colour 0; lower is better. The optimum is 0, \
-because the Ramsey number R({s}, {t}) is {more}.
+Score: the number of {s}-cliques of colour 1 plus the number of {t}-cliques of colour 0; lower is better. The \
+optimum is 0, because the Ramsey number R({s}, {t}) is {more}.
 
 Rules: Python with numpy and scipy; no files, network or input; same result on every run; half a second of CPU."""
 
-BRIEF = "Return a symmetric {n} x {n} 0/1 array, zero diagonal. Minimise {s}-cliques of colour 1 plus {t}-cliques of colour 0."
+BRIEF = ("Return a symmetric {n} x {n} 0/1 array, zero diagonal. Minimise {s}-cliques of colour 1 plus "
+         "{t}-cliques of colour 0.")
 
 
 @functools.lru_cache(maxsize=8)
@@ -46,8 +48,8 @@ def evaluate(session: core.Session, n: int, s: int, t: int) -> core.Score:
   if (uneven := colors != colors.T).any():
     i, j = (int(x) for x in np.argwhere(uneven)[0])
     raise core.Invalid(f"colors[{i}, {j}] is {colors[i, j]} but colors[{j}, {i}] is {colors[j, i]}")
-  if colors.diagonal().any():
-    raise core.Invalid(f"colors[{colors.diagonal().argmax()}, {colors.diagonal().argmax()}] is 1, expected a zero diagonal")
+  if (diagonal := colors.diagonal()).any():
+    raise core.Invalid(f"colors[{diagonal.argmax()}, {diagonal.argmax()}] is 1, expected a zero diagonal")
   counts, artifacts = {}, {}
   for color, size in ((1, s), (0, t)):
     sets, edges = _subsets(n, size)
@@ -62,7 +64,8 @@ def evaluate(session: core.Session, n: int, s: int, t: int) -> core.Score:
 TASKS = [
     core.Task(
         name=f"ramsey_coloring_{s}_{t}", family="ramsey_coloring", domain="mathematical_discovery",
-        statement=STATEMENT.format(n=n, s=s, t=t, edges=n * (n - 1) // 2, more=n + 1), brief=BRIEF.format(n=n, s=s, t=t),
+        statement=STATEMENT.format(n=n, s=s, t=t, edges=n * (n - 1) // 2, more=n + 1),
+        brief=BRIEF.format(n=n, s=s, t=t),
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="construct", direction="min",
         baseline=float(baseline), best_known=float(best),
         source=f"R({s}, {t}) = {n + 1}: Greenwood and Gleason 1955, Kery 1964; circulant colourings reach 0",

@@ -8,18 +8,20 @@ import numpy as np
 from eft_jax import core
 from eft_jax.core import checks
 
-# dimension: (value of the seed program, longest snake in edges). Optimal: Davies 1965 and Potter et al. 1994 (OEIS A099155).
+# dimension: (value of the seed program, longest snake in edges). Optimal: Davies 1965, Potter et al. 1994, Kochut 1996
+# (OEIS A099155).
 SIZES = {5: (8, 13), 6: (15, 26), 7: (27, 50)}
 
-STATEMENT = """The vertices of the {n}-dimensional hypercube are the integers from 0 to {top}; two of them are neighbours if \
-they differ in exactly one binary digit. A snake is a path in the hypercube without shortcuts: consecutive vertices of the \
-path are neighbours, and no other two vertices of the path are neighbours or equal. Find a snake that is as long as possible.
+STATEMENT = """The vertices of the {n}-dimensional hypercube are the integers from 0 to {top}; two of them are \
+neighbours if they differ in exactly one binary digit. A snake is a path in the hypercube without shortcuts: \
+consecutive vertices of the path are neighbours, and no other two vertices of the path are neighbours or equal. \
+Find a snake that is as long as possible.
 
-Write `construct(n, previous=None)` with n = {n}. Return the list of vertices of the path, in order. `previous` is the \
-array of vertices that the parent program reached, or None.
+Write `construct(n, previous=None)` with n = {n}. Return the list of vertices of the path, in order. `previous` \
+is the array of vertices that the parent program reached, or None.
 
-Invalid: fewer than 2 vertices, a vertex that is not an integer from 0 to {top}, two consecutive vertices that are not \
-neighbours, two other vertices that are neighbours or equal.
+Invalid: fewer than 2 vertices, a vertex that is not an integer from 0 to {top}, two consecutive vertices that \
+are not neighbours, two other vertices that are neighbours or equal.
 
 Score: the number of edges of the path, vertices minus 1; higher is better. The optimum is {best}.
 
@@ -34,7 +36,8 @@ def evaluate(session: core.Session, n: int) -> core.Score:
   distance = np.bitwise_count(path[:, None] ^ path)
   for i, step in enumerate(np.diagonal(distance, 1)):
     if step != 1:
-      raise core.Invalid(f"path[{i}] = {path[i]} and path[{i + 1}] = {path[i + 1]} differ in {step} binary digits, expected 1")
+      raise core.Invalid(f"path[{i}] = {path[i]} and path[{i + 1}] = {path[i + 1]} differ in {step} binary digits, "
+                         "expected 1")
   near = np.argwhere(np.triu(distance <= 1, 2))
   if len(near):
     i, j = near[0]
@@ -48,9 +51,11 @@ def evaluate(session: core.Session, n: int) -> core.Score:
 TASKS = [
     core.Task(
         name=f"snake_in_box_{n}", family="snake_in_box", domain="mathematical_discovery",
-        statement=STATEMENT.format(n=n, best=best, top=2**n - 1), brief=BRIEF.format(n=n, top=2**n - 1),
+        statement=STATEMENT.format(n=n, best=best, top=2**n - 1),
+        brief=BRIEF.format(n=n, top=2**n - 1),
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="construct", direction="max",
-        baseline=float(baseline), best_known=float(best), source="optimal by exhaustive search, OEIS A099155",
+        baseline=float(baseline), best_known=float(best),
+        source="optimal by exhaustive search, OEIS A099155",
         limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=functools.partial(evaluate, n=n))
     for n, (baseline, best) in SIZES.items()
 ]

@@ -17,8 +17,6 @@ def test_base_three_without_twos_is_optimal_up_to_122(judge):
   assert judge(task, [123 - x for x in numbers]).value == 32
 
 
-
-
 def test_messages_name_the_numbers(judge):
   task = core.load("ap_free_set_122")
   with pytest.raises(core.Invalid, match="2 progressions of three; the first: 3, 5, 7"):
