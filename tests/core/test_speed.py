@@ -1,7 +1,7 @@
 """Speed-ups from given clocks: alternation, median, quantisation, the cap, and what a wrong answer is."""
 
 import dataclasses
-import time
+import signal
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def run(session, clock, seconds, count=3, plausible=100.0):
 def clock(monkeypatch):
   class Clock:
     now = 0.0
-  monkeypatch.setattr(time, "process_time", lambda: Clock.now)
+  monkeypatch.setattr(speed, "_own_cpu_seconds", lambda: Clock.now)
   return Clock
 
 
@@ -88,3 +88,16 @@ def test_a_wrong_answer_is_wrong_in_any_round(clock):
     run(Session([0.1] * 4, answer=lambda x: x[:2]), clock, 0.1)
   with pytest.raises(core.Invalid, match="nan"):
     run(Session([0.1] * 4, answer=lambda x: x * np.nan), clock, 0.1)
+
+
+def test_the_own_clock_is_fine_under_a_profiling_timer():
+  """The worker that runs evaluations has such a timer, under which time.process_time() moves in steps of a tick."""
+  old = signal.setitimer(signal.ITIMER_PROF, 60)
+  try:
+    stands = []
+    for _ in range(20):
+      sum(range(20_000))
+      stands.append(speed._own_cpu_seconds())
+  finally:
+    signal.setitimer(signal.ITIMER_PROF, *old)
+  assert 0 < np.median(np.diff(stands)) < 2e-3

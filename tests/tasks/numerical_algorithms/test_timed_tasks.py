@@ -1,0 +1,89 @@
+"""Timed tasks: a fast program agrees with the reference and beats the seed; a wrong one never scores."""
+
+import pytest
+
+from eft_jax import core, sandbox
+from eft_jax.core import speed
+
+# Task: a program that is several times faster than the seed, by a method other than the reference's where there is one.
+FAST = {
+    "affine_transform_2d_own": """
+import numpy as np
+def transform(image, matrix, offset):
+  n = len(image)
+  k = np.arange(n)
+  y = (matrix[0, 0] * k + offset[0])[:, None] + matrix[0, 1] * k
+  x = (matrix[1, 0] * k + offset[1])[:, None] + matrix[1, 1] * k
+  inside = (y >= 0) & (y <= n - 1) & (x >= 0) & (x <= n - 1)
+  y, x = y[inside], x[inside]
+  i, j = np.minimum(y.astype(int), n - 2), np.minimum(x.astype(int), n - 2)
+  y, x, flat, at = y - i, x - j, image.ravel(), i * n + j
+  top = flat[at] + x * (flat[at + 1] - flat[at])
+  low = flat[at + n] + x * (flat[at + n + 1] - flat[at + n])
+  out = np.zeros((n, n))
+  out[inside] = top + y * (low - top)
+  return out
+""",
+    "convolution_2d_full_own": """
+import numpy as np
+def convolve(image, kernel):
+  size = len(image) + len(kernel) - 1
+  shape = (128, 128) if size <= 128 else (320, 320)
+  product = np.fft.rfft2(image, shape) * np.fft.rfft2(kernel, shape)
+  return np.fft.irfft2(product, shape)[:size, :size]
+""",
+    "fft_convolution_own": """
+import numpy as np
+def convolve(signal, kernel):
+  total = len(signal) + len(kernel) - 1
+  size = 12800 if total <= 12800 else 204800
+  return np.fft.irfft(np.fft.rfft(signal, size) * np.fft.rfft(kernel, size), size)[:total]
+""",
+    "polynomial_roots_real_own": """
+import numpy as np
+def roots(coefficients):
+  count, n = coefficients.shape[0], coefficients.shape[1] - 1
+  companion = np.zeros((count, n, n))
+  companion[:, 0] = -coefficients[:, 1:]
+  companion[:, range(1, n), range(n - 1)] = 1
+  return np.sort(np.linalg.eigvals(companion).real, axis=1)
+""",
+    "psd_projection_own": """
+import numpy as np
+def project(matrices):
+  values, vectors = np.linalg.eigh(matrices)
+  return (vectors * np.maximum(values, 0)[:, None]) @ vectors.transpose(0, 2, 1)
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def pool():
+  """The real sandbox: numpy has one thread there, and each process its own clock."""
+  with sandbox.Pool(1, sandbox.SandboxSettings(secret="7e" * 32)) as pool:
+    yield pool
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_a_fast_program_is_right_and_faster_than_the_seed(name, pool):
+  task = core.load(name)
+  slow, fast = pool.evaluate(name, task.seed_program), pool.evaluate(name, core.Program(FAST[name]))
+  assert task.timed and slow.ok and fast.ok, (slow.message, fast.message)
+  assert fast.value >= 1.5 * slow.value and fast.metrics["implausible"] == 0
+  assert fast.value == speed.quantised(fast.metrics["speedup"])
+  assert 0.5 < slow.value / task.baseline < 2 and not fast.instances and fast.construction is None
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_what_is_not_the_answer_does_not_score(name, pool):
+  task = core.load(name)
+  arms = {
+      "kept.append(0 if kept else slow(*arguments)) or kept[0]": (core.Outcome.WRONG, "the right answer is"),
+      "np.asarray(slow(*arguments)).astype('f2')": (core.Outcome.WRONG, "the right answer is"),
+      "slow(*arguments)[:-1]": (core.Outcome.INVALID, "expected"),
+      "np.asarray(slow(*arguments)) * np.nan": (core.Outcome.INVALID, "nan"),
+  }
+  for answer, (outcome, message) in arms.items():
+    result = pool.evaluate(name, core.Program(
+        f"{FAST[name]}\nslow, kept = {task.entry}, []\ndef {task.entry}(*arguments):\n  return {answer}\n"))
+    assert result.outcome is outcome and message in result.message, (answer, result.outcome, result.message)
