@@ -9,8 +9,8 @@ must be large enough that it is a small part.
 from __future__ import annotations
 
 import math
-import resource
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +23,7 @@ from eft_jax.core.task import Session
 STEP = 1.05        # values are whole powers of it
 SAME = 0.03        # relative difference of the two times that counts as none
 _SHORTEST = 1e-6   # seconds; no call is faster
+_clock = time.thread_time
 
 
 def quantised(ratio: float) -> float:
@@ -57,9 +58,10 @@ def race(session: Session, entry: str, warm_up: tuple, instances: Sequence[tuple
     return result, max(stand - before, _SHORTEST)
 
   def trusted(arguments: tuple) -> tuple[Any, float]:
-    start = _own_cpu_seconds()
+    # Workers compute in one thread. Under their ITIMER_PROF time.process_time() moves only with the kernel's ticks.
+    start = _clock()
     result = reference(*arguments)
-    return result, max(_own_cpu_seconds() - start, _SHORTEST)
+    return result, max(_clock() - start, _SHORTEST)
 
   for turn, arguments in enumerate(instances):
     order = (trusted, candidate) if turn % 2 else (candidate, trusted)
@@ -73,12 +75,6 @@ def race(session: Session, entry: str, warm_up: tuple, instances: Sequence[tuple
       "speedup": ratio, "speedup_low": min(ratios), "speedup_high": max(ratios),
       "reference_ms": 1e3 * statistics.median(needed for needed, _ in times),
       "candidate_ms": 1e3 * statistics.median(used for _, used in times), "implausible": float(ratio > plausible)})
-
-
-def _own_cpu_seconds() -> float:
-  """Of this process, all threads. (time.process_time() moves only with the kernel's ticks while ITIMER_PROF runs.)"""
-  usage = resource.getrusage(resource.RUSAGE_SELF)
-  return usage.ru_utime + usage.ru_stime
 
 
 def close(result: Any, expected: np.ndarray, tolerance: float, name: str = "result") -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 
-def transform(f, matrix, offset):
+def warp(f, matrix, offset):
     n = len(f)
     out = np.zeros((n, n))
     strip = 2
@@ -11,6 +11,6 @@ def transform(f, matrix, offset):
         y, x = q = np.where(ok, p, 0).astype(int)
         b, a = p - q
         up = f[y, x] * (1 - a) + f[y, x + 1] * a
-        low = f[y + 1, x] * (1 - a) + f[y + 1, x + 1] * a
-        out[top:top + strip] = ok * (up + b * (low - up))
+        dn = f[y + 1, x] * (1 - a) + f[y + 1, x + 1] * a
+        out[top:top + strip] = ok * (up + b * (dn - up))
     return out

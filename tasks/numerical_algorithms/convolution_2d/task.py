@@ -57,5 +57,5 @@ TASKS = [
         statement=STATEMENT.format(**{name: f"{n}, {m}" for name, (n, m) in SIZES.items()}), brief=BRIEF, timed=True,
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="convolve", direction="max",
         baseline=0.285, best_known=4.0, source="our own reference: products of real Fourier transforms, as measured",
-        limits=core.Limits(cpu_seconds=1.0, wall_seconds=10.0), evaluate=evaluate)
+        limits=core.Limits(cpu_seconds=1.0, wall_seconds=10.0), spread=0.2, evaluate=evaluate)
 ]

@@ -63,5 +63,5 @@ TASKS = [
         statement=STATEMENT.format(apart=APART, **{name: f"{n}, {m}" for name, (n, m) in SIZES.items()}), brief=BRIEF,
         timed=True, seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="roots", direction="max",
         baseline=0.035, best_known=1.0, source="our own reference: eigenvalues of all companion matrices in one call",
-        limits=core.Limits(cpu_seconds=1.0, wall_seconds=10.0), evaluate=evaluate)
+        limits=core.Limits(cpu_seconds=1.0, wall_seconds=10.0), spread=0.03, evaluate=evaluate)
 ]

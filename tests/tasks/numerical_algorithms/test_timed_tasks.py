@@ -9,7 +9,7 @@ from eft_jax.core import speed
 FAST = {
     "affine_transform_2d_own": """
 import numpy as np
-def transform(image, matrix, offset):
+def warp(image, matrix, offset):
   n = len(image)
   k = np.arange(n)
   y = (matrix[0, 0] * k + offset[0])[:, None] + matrix[0, 1] * k
