@@ -104,7 +104,8 @@ class Task:
     limits: per fidelity 'search'.
     full_limits: per fidelity 'full'.
     brief: the statement in one or two sentences, for prompts with a token budget.
-    version: hash over the task file and its seed; set by the loader.
+    version: hash over the task file, its seed and the evaluation that its family shares with others; set by the
+      loader.
     split: 'train' or 'heldout'; set by the loader from tasks/held_out.txt.
     origin: what loads the task again where that is not its name: the reference of a foreign folder.
     trust: 'isolated', or 'shared' where candidate and evaluation share a process, so that values can be forged.
@@ -207,14 +208,20 @@ def load_file(path: pathlib.Path, held_out: Iterable[str] = ()) -> list[Task]:
   if not tasks:
     raise ValueError(f"{path} defines no TASKS: expected a list of eft_jax.core.Task.")
   digest = hashlib.sha256(path.read_bytes())
-  for seed in sorted(path.parent.glob("seed.*")):
-    digest.update(seed.read_bytes())
+  for source in (*sorted(path.parent.glob("seed.*")), *_shared_evaluation(module)):
+    digest.update(source.read_bytes())
   version = digest.hexdigest()[:12]
   split = "heldout" if path.parent.name in held_out else "train"
   for task in tasks:
     if task.family != path.parent.name or task.domain != path.parent.parent.name:
       raise ValueError(f"{path}: task {task.name} says {task.domain}/{task.family}, its folder says otherwise.")
   return [dataclasses.replace(task, version=version, split=split) for task in tasks]
+
+
+def _shared_evaluation(module: object) -> list[pathlib.Path]:
+  """Files of the evaluations that a task file takes from eft_jax.core: where they change, values may."""
+  shared = {name: value for name, value in vars(module).items() if getattr(value, "IS_EVALUATION", False)}
+  return [pathlib.Path(shared[name].__file__) for name in sorted(shared)]
 
 
 @functools.lru_cache(maxsize=8)
