@@ -24,6 +24,8 @@ class BuildSettings:
     task: of an OpenEvolve trace, which does not say it; '' takes the file's name up to its first dot.
     domain: of a trace's task that is not one of ours.
     tokenizer: what counts tokens: a name or path for text.Tokenizer.load, or 'bytes'.
+    hindsight: also make rows that stand for several steps at once: from a program to its best descendant. They are
+      marked: see hindsight.py.
     filters: what becomes a row.
   """
 
@@ -31,6 +33,7 @@ class BuildSettings:
   task: str = ""
   domain: str = ""
   tokenizer: str = "smollm2_135m"
+  hindsight: bool = False
   filters: selection.FilterSettings = selection.FilterSettings()
 
 
@@ -87,8 +90,12 @@ def _foreign_tasks(source: str) -> dict[str, Task]:
   return found
 
 
-def run_build(settings: BuildSettings, workdir: pathlib.Path, progress: Callable[..., None]) -> dict[str, Any]:
+def run_build(settings: BuildSettings, workdir: pathlib.Path, progress: Callable[..., None],
+              watch: Callable[[schema.Row], None] = lambda row: None) -> dict[str, Any]:
   """Builds workdir/dataset; a data set that stands there is replaced only when the new one is complete.
+
+  Args:
+    watch: shown every row before it is written.
 
   Returns:
     The report's counts, with the path and size of the data set.
@@ -100,7 +107,7 @@ def run_build(settings: BuildSettings, workdir: pathlib.Path, progress: Callable
     raise ConfigError("config.source is empty: give a folder with attempts.db files, or one such file.")
   total, attempts, tasks = open_source(settings)
   chosen = selection.select(attempts, tasks, settings.filters, TokenCounter(settings.tokenizer),
-                            lambda count: progress(count, total, "attempt"))
+                            lambda count: progress(count, total, "attempt"), settings.hindsight)
   report = chosen.report.to_dict()
   print(table(report), flush=True)
   if not report["splits"].get("train"):
@@ -113,6 +120,7 @@ def run_build(settings: BuildSettings, workdir: pathlib.Path, progress: Callable
   def rows(split: str) -> Iterable[schema.Row]:
     for row in chosen.rows(split):
       progress(next(written), report["rows"], "row")
+      watch(row)
       yield row
 
   dataset.write({split: functools.partial(rows, split) for split in report["splits"]}, path,
@@ -128,6 +136,8 @@ def table(report: dict[str, Any]) -> str:
   lines += [f"  {'dropped: ' + name:<34}{count:>8}" for name, count in report["dropped"].items()]
   lines += [f"  {'kept: ' + name:<34}{count:>8}" for name, count in report["splits"].items()]
   lines.append(f"  {'of these self-repairs':<34}{report['self_repairs']:>8}")
+  if report["hindsight_found"]:
+    lines.append(f"  {'of these hindsight':<34}{report['hindsight']:>8} of {report['hindsight_found']}")
   lines.append(f"  {'task':<34}" + "".join(f"{label:>12}" for label in schema.LABELS))
   lines += [f"  {task:<34}" + "".join(f"{counts[label]:>12}" for label in schema.LABELS)
             for task, counts in report["tasks"].items()]

@@ -43,6 +43,7 @@ class Row:
     task_split: 'train' or 'heldout', of the task's family. split: 'train' or 'validation', of this row.
     sampling: JSON of what the proposer was asked for. message: the child's feedback text.
     tokenizer: name of the tokenizer that counted the *_token_length columns.
+    edit: what was asked for, as in an Attempt; 'hindsight' where the row stands for several steps (see hindsight.py).
     openevolve: of a row from an OpenEvolve trace: what else its record held (see openevolve.py).
   """
 

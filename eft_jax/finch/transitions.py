@@ -50,12 +50,16 @@ class Measure(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Transition:
-  """An attempt with its parent. Exactly one of `label` and `dropped` is set."""
+  """An attempt with its parent. Exactly one of `label` and `dropped` is set.
+
+  `path` is of a hindsight transition: the steps that lead from the parent to the attempt, which is none that was made.
+  """
 
   attempt: Attempt
   parent: Attempt | None
   label: str | None = None
   dropped: str | None = None
+  path: tuple[int, ...] = ()
 
 
 def label_of(value: float, parent_value: float, direction: str, minimum_gain: float) -> str:
@@ -168,6 +172,9 @@ def to_row(transition: Transition, task: Task, lengths: Lengths, tokenizer: str,
   seconds = attempt.propose_seconds + attempt.wall_seconds
   uid = lambda step: f"{attempt.run}-{step:06d}"
   dump = lambda value: json.dumps(value, sort_keys=True, default=float)
+  metadata = {"iteration_time": seconds, "changes": first_line(text)}
+  if transition.path:
+    metadata["hindsight"] = list(transition.path)
   return schema.Row(
       domain=task.domain, task=attempt.task,
       trajectory=schema.trajectory(prompt.system, prompt.user, reasoning, text),
@@ -177,7 +184,7 @@ def to_row(transition: Transition, task: Task, lengths: Lengths, tokenizer: str,
       instance_uid=f"{uid(attempt.step)}-{text_digest(prompt, attempt.response)[:8]}",
       generation=attempt.generation, parent_id=uid(parent.step), child_id=uid(attempt.step),
       parent_metrics=dump(parent_metrics), child_metrics=dump(child_metrics), parent_code=parent.program.source,
-      child_code=attempt.program.source, metadata=dump({"iteration_time": seconds, "changes": first_line(text)}),
+      child_code=attempt.program.source, metadata=dump(metadata),
       system_prompt=prompt.system, user_prompt=prompt.user, reasoning=reasoning, response=text,
       system_token_length=lengths.system, user_token_length=lengths.user,
       reasoning_token_length=lengths.reasoning, response_token_length=lengths.response,
@@ -185,7 +192,7 @@ def to_row(transition: Transition, task: Task, lengths: Lengths, tokenizer: str,
       task_version=attempt.task_version, task_split=task.split, language=attempt.program.language,
       direction=task.direction, run=attempt.run, step=attempt.step, parent_step=parent.step,
       proposer=attempt.proposer, weight_version=attempt.response.weight_version,
-      sampling=dump(dict(attempt.sampling)), seed=attempt.seed, edit=attempt.edit,
-      value=attempt.value, parent_value=parent_value,
+      sampling=dump(dict(attempt.sampling)), seed=attempt.seed,
+      edit="hindsight" if transition.path else attempt.edit, value=attempt.value, parent_value=parent_value,
       score=attempt.score if attempt.ok else None, parent_score=parent_score if parent.ok else None,
       message=attempt.message, tokenizer=tokenizer, split=split, openevolve=attempt.artifacts.get("openevolve", ""))

@@ -42,7 +42,11 @@ def main() -> None:
   worker = Worker(settings, bytes.fromhex(start["key"]), pathlib.Path(start["tasks_root"]))
   wire.send(channel, worker.active)
   while True:
-    reply, clean_up = worker.evaluate(wire.receive(channel))
+    try:
+      job = wire.receive(channel)
+    except EOFError:
+      return
+    reply, clean_up = worker.evaluate(job)
     wire.send(channel, reply)
     clean_up()  # not waited for by anyone but the next program
 

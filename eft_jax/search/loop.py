@@ -48,7 +48,8 @@ def run_search(settings: SearchSettings, workdir: str | pathlib.Path, progress: 
 
   Args:
     proposer: used as it is where given, else made from the settings.
-    evaluate_pool: a sandbox.Evaluator; used as it is where given, else made from the settings.
+    evaluate_pool: a sandbox.Evaluator; used as it is where given, else made from the settings. One that was made from
+      the same sandbox settings has the same key of hidden seeds, and the run the same id.
     tasks_root: folder that holds the task, else the project's.
 
   Returns:
@@ -65,7 +66,8 @@ def run_search(settings: SearchSettings, workdir: str | pathlib.Path, progress: 
     if proposer is None:
       proposer = make.proposer(settings)
       stack.callback(getattr(proposer, "close", lambda: None))
-    run, secret = identify(settings, proposer.name, evaluate_pool is None)
+    own = evaluate_pool is None or getattr(evaluate_pool, "settings", None) == settings.sandbox
+    run, secret = identify(settings, proposer.name, own)
     store = stack.enter_context(_open_store(settings, task, workdir, run, secret, proposer.name))
     result = report.Report(task, workdir)
     stack.callback(result.close)

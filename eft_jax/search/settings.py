@@ -194,6 +194,6 @@ def run_id(settings: SearchSettings, proposer: str, secret: str) -> str:
 
 
 def identify(settings: SearchSettings, proposer: str, own_pool: bool) -> tuple[str, str]:
-  """(run id, id of the hidden seeds' key). A pool that the caller brings has its own key, which is not asked for."""
+  """(run id, id of the hidden seeds' key). A pool of other settings has its own key, which is not asked for."""
   secret = secret_id(settings.sandbox) if own_pool else ""
   return run_id(settings, proposer, secret), secret
