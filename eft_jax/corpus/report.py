@@ -82,15 +82,15 @@ def markdown(found: Mapping[str, Any]) -> str:
       f"- improved, distinct syntax trees: {state(found['improved_trees'], found['wanted_improved'])}",
       f"- tasks: {len(found['tasks'])}, the largest has {found['largest_share']:.1%} of the rows; "
       f"without a row: {', '.join(found['tasks_without_rows']) or 'none'}",
-      f"- attempts: {found['attempts']} in {found['runs']} runs, all stored ({found['search_bytes'] / 1e6:.1f} MB); data "
-      f"set {found['dataset_bytes'] / 1e6:.1f} MB",
+      f"- attempts: {found['attempts']} in {found['runs']} runs, all stored ({found['search_bytes'] / 1e6:.1f} MB); "
+      f"data set {found['dataset_bytes'] / 1e6:.1f} MB",
       f"- duplicates dropped: {found['duplicates']['of the run']} within a run, "
       f"{found['duplicates']['between runs']} between runs",
       f"- self-repairs {found['self_repairs']}, hindsight {found['hindsight']}",
       f"- edits: {_counts(found['edits'])}; languages: {_counts(found['languages'])}; "
       f"splits: {_counts(found['splits'])}",
-      f"- time: {found['seconds_search'] / 60:.1f} min of search in this command, {found['seconds_build'] / 60:.1f} min "
-      "of building the data set",
+      f"- time: {found['seconds_search'] / 60:.1f} min of search in this command, "
+      f"{found['seconds_build'] / 60:.1f} min of building the data set",
       "", "## By domain", ""]
   columns = ("tasks", "rows", *LABELS, "improved_trees")
   lines += _table(("domain", *columns), [(name, *(counts.get(column, 0) for column in columns))

@@ -27,3 +27,17 @@ def test_one_task_in_few_steps(tmp_path):
 def test_an_unknown_task_is_one_line():
   done = bench("--tasks=thomson_energy_99")
   assert done.returncode == 2 and "thomson_energy_99" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_gains_go_on_where_they_stopped(tmp_path):
+  out, kept = tmp_path / "gains.json", tmp_path / "kept"
+  done = bench("--gains", "--tasks=thomson_energy_8", "--steps=25", f"--workdir={kept}")
+  assert done.returncode == 0 and "The teacher improves 1 of 1 tasks within 25 steps" in done.stdout, done.stderr
+  file = kept / "thomson_energy_8" / "gain.json"
+  file.write_text(file.read_text().replace('"ms": ', '"ms": 1234567'))  # what is found again was not searched again
+  done = bench("--gains", "--tasks=thomson_energy_8,golomb_ruler_10", "--steps=25", f"--workdir={kept}", f"--out={out}")
+  found = json.loads(out.read_text())
+  first, second = found["rows"]
+  assert done.returncode == 0 and (first["task"], second["task"]) == ("golomb_ruler_10", "thomson_energy_8")
+  assert second["ms"] > 1234567 > first["ms"] > 0 and first["best_score"] > first["initial_score"]
+  assert found["improved"] == 2 and 0 < first["improving"] < 1 and not found["stuck"]
