@@ -139,9 +139,9 @@ def check_all(tasks: Sequence[core.Task], settings: sandbox.SandboxSettings) -> 
 def check_summary(found: Sequence[dict[str, Any]]) -> str:
   times = sorted(1000 * f["cpu_seconds"] for f in found)
   passed = sum(not f["problems"] for f in found)
-  return (f"{passed} of {len(found)} tasks pass, {len({f['family'] for f in found})} families, "
-          f"{sum(f['cheats'] for f in found)} cheats; CPU of a seed program's attempt: median "
-          f"{times[len(times) // 2]:.0f} ms, 95 % below {times[min(len(times) - 1, int(0.95 * len(times)))]:.0f} ms.")
+  return (f"{passed} of {len(found)} tasks pass (families: {len({f['family'] for f in found})}, cheats tried: "
+          f"{sum(f['cheats'] for f in found)}). CPU of a seed program: median {times[len(times) // 2]:.0f} ms, "
+          f"95 % within {times[min(len(times) - 1, int(0.95 * len(times)))]:.0f} ms.")
 
 
 def faults(task: core.Task, tried: Sequence[cheats.Cheat], results: Sequence[sandbox.Evaluation],

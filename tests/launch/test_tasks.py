@@ -107,7 +107,7 @@ def test_check_names_each_problem_and_fails(root):
   assert found["toy_unbounded"]["problems"] == [
       "cheat '60 times': has the value 120, better than the best known"] and found["toy_unbounded"]["cheats"] > 40
   good = command(root, "--action=check", "--task=toy_4", "--fidelity=search")
-  assert good.returncode == 0 and "1 of 1 tasks pass, 1 families" in good.stdout
+  assert good.returncode == 0 and "1 of 1 tasks pass (families: 1" in good.stdout
 
 
 def test_sandbox_report(root):
