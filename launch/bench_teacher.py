@@ -7,11 +7,11 @@ With --gains, one search for each task, as many at a time as there are cores: va
 the end, the share of edits that were better than a valid parent, milliseconds for each attempt. The same command with
 the same --workdir goes on where it was stopped, and searches again the tasks that have changed since.
 
-Without it, both searches have the same steps, seed, archive and full prompts with shares of rewrites, crossovers and repairs.
-Prints for every task the best scores, what part of the gain changed numbers alone explain, steps per second; then on
-how many tasks they explain at least 95 % of it, and the proposer's own CPU time per reply. With --kinds also, for each
-kind of edit, how many attempts there were and what share of them was valid and better than its parent: the weights of
-eft_jax/search/proposers/kinds.py follow that column, measured with --tasks=train.
+Without it, both searches have the same steps, seed, archive and full prompts with shares of rewrites, crossovers and
+repairs. Prints for every task the best scores, what part of the gain changed numbers alone explain, steps per second;
+then on how many tasks they explain at least 95 % of it, and the proposer's own CPU time per reply. With --kinds also,
+for each kind of edit, how many attempts there were and what share of them was valid and better than its parent: the
+weights of eft_jax/search/proposers/kinds.py follow that column, measured with --tasks=train.
 """
 
 from __future__ import annotations
