@@ -8,13 +8,14 @@ import numpy as np
 from eft_jax import core
 from eft_jax.core import checks
 
-# n: (determinant of the seed program's matrix, what determinants are divided by, largest known determinant, source). For n = 13, 15
-# and 17 the largest one is proved. For n = 29, 342 * 7^12 * 2^28 is the bound that published ratios refer to.
+# n: (determinant of the seed program's matrix, what determinants are divided by, largest known determinant, source).
+# For n = 13, 15 and 17 the largest one is proved. For n = 29, published ratios refer to 342 * 7^12 * 2^28.
 SIZES = {
     13: (4 * 2**12, 14929920, 14929920, "maximal by Raghavarao 1959, OEIS A003433"),
     15: (178 * 2**14, 418037760, 418037760, "maximal by Orrick 2005, OEIS A003433"),
     17: (400 * 2**16, 21474836480, 21474836480, "maximal by Moyssiadis and Kounias 1982, OEIS A003433"),
-    29: (14034200 * 2**28, 342 * 7**12 * 2**28, 320 * 7**12 * 2**28, "largest known determinant 320 * 7^12 * 2^28, ratio 0.935673"),
+    29: (14034200 * 2**28, 342 * 7**12 * 2**28, 320 * 7**12 * 2**28,
+         "largest known determinant 320 * 7^12 * 2^28, ratio 0.935673"),
 }
 
 STATEMENT = """Find a matrix of {n} rows and {n} columns, each entry +1 or -1, whose determinant is as large as \
