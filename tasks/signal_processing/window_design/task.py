@@ -11,7 +11,7 @@ from eft_jax.core import checks
 FREQUENCIES = 4000
 
 # name: (length, edge of the main lobe in cycles per sample, value of the seed program). The optimum is Dolph's (1946).
-WINDOWS = {"24": (24, 0.08, -23.589149), "33": (33, 0.06, -23.545173), "48": (48, 0.05, -23.490309)}
+WINDOWS = {"24": (24, 0.08, -23.589114), "33": (33, 0.06, -23.543287), "48": (48, 0.05, -23.488818)}
 
 STATEMENT = """Find a window of {n} weights w[0] .. w[{last}] whose spectrum W(f) = |sum over k of w[k] exp(-2 pi i f \
 k)| is small everywhere outside of the main lobe |f| < {edge} (f in cycles per sample), compared with W(0).
@@ -27,8 +27,8 @@ lower is better. The optimum is {best:.3f}.
 
 Rules: Python with numpy and scipy; no files, network or input; same result on every run; half a second of CPU."""
 
-BRIEF = ("Return {n} window weights. Minimise the peak of the spectrum, in dB of its value at 0, at frequencies from "
-         "{edge} to 0.5.")
+BRIEF = ("Return {n} window weights. Minimise the peak of the spectrum, in dB of its value at 0, at frequencies "
+         "from {edge} to 0.5.")
 
 
 def dolph(n: int, edge: float) -> float:
