@@ -9,7 +9,8 @@ import subprocess
 import codec
 import numpy as np
 
-_COMPILE = ("g++", "-O2", "-std=c++17", "-pipe", "-o", "program", "program.cpp")
+# A search compiles far more than it runs: -O1 takes 6 to 15 % less than -O2 for short programs that run milliseconds.
+_COMPILE = ("g++", "-O1", "-std=c++17", "-pipe", "-o", "program", "program.cpp")
 _MESSAGE_CHARS = 1500
 _STACK_BYTES = 256 << 20
 
