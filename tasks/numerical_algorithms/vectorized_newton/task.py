@@ -54,7 +54,7 @@ def errors(table: np.ndarray, power: int) -> np.ndarray:
 def optimum(n: int, power: int) -> float:
   """The best value: pieces whose ends are in geometric progression, each with equal extreme errors."""
   ratio = 2.0 ** (power / n)
-  # On [1, ratio] the straight line c (1 + s (x - 1)) is scaled so that the relative errors at the ends and inside agree.
+  # On [1, ratio] the straight line c (1 + s (x - 1)) is scaled so that the errors at the ends and inside agree.
   s = (ratio ** (-1 / power) - 1) / (ratio - 1)  # equal errors at both ends
   x = (s - 1) / (s * (power + 1))
   inside = (1 + s * (x - 1)) * x ** (1 / power)
