@@ -11,7 +11,7 @@ import numpy as np
 from eft_jax import core
 from eft_jax.core import checks
 
-SIZES = {"search": (150, 10), "full": (700, 20)}  # points and centres of each cloud
+SIZES = {"search": (150, 10), "full": (400, 16)}  # points and centres of each cloud
 PUBLIC_SEEDS = tuple(range(8))
 HIDDEN = 8
 STARTS = 8  # of the reference

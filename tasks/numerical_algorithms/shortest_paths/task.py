@@ -15,7 +15,7 @@ from scipy.sparse import csgraph
 from eft_jax import core
 from eft_jax.core import checks
 
-SHAPES = {"search": (13, 30), "full": (24, 100)}  # side of the grid, queries per grid
+SHAPES = {"search": (13, 30), "full": (20, 100)}  # side of the grid, queries per grid
 LANDMARKS = 6
 PUBLIC_SEEDS = tuple(range(8))
 HIDDEN = 12

@@ -26,19 +26,19 @@ def graph_distances(across, down):
 
 
 def greedy_landmarks(across, down, k):
-  """For each grid: k times the node that helps most on queries of its own, then exchanges."""
+  """For each grid: k times the node that helps most on queries of its own, then once more."""
   made = []
   for grid in zip(across, down, strict=True):
     lengths = graph_distances(*grid)
     count = len(lengths)
     rng = np.random.default_rng(0)
-    pairs = rng.integers(0, count, (60, 2))
+    pairs = rng.integers(0, count, (35, 2))
     limit = lengths[pairs[:, 0], pairs[:, 1]][:, None] - lengths[pairs[:, 0]]
     inside = limit > 1e-9
     gains = np.abs(lengths[:, None, :] - lengths[:, pairs[:, 1]][:, :, None])[:, inside]  # [landmark, visited pair]
     need = limit[inside]
     chosen, bound = [], np.zeros(len(need))
-    for turn in range(3 * k):
+    for turn in range(2 * k):
       if turn >= k:
         chosen.pop(0)
         bound = gains[chosen].max(axis=0)
@@ -99,13 +99,13 @@ def many_starts(points, k):
   made = []
   for cloud in points:
     best, low = None, np.inf
-    for start in range(8):
+    for start in range(5):
       rng = np.random.default_rng([start, 1])
       centres = cloud[rng.integers(len(cloud), size=1)]
       while len(centres) < k:
         far = ((cloud[:, None] - centres) ** 2).sum(axis=2).min(axis=1)
         centres = np.vstack([centres, cloud[rng.choice(len(cloud), p=far / far.sum())]])
-      for _ in range(20):
+      for _ in range(14):
         member = ((cloud[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
         centres = np.stack([cloud[member == c].mean(axis=0) if (member == c).any() else centres[c] for c in range(k)])
       cost = ((cloud[:, None] - centres) ** 2).sum(axis=2).min(axis=1).sum()
