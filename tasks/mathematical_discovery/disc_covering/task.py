@@ -15,7 +15,8 @@ from eft_jax.core import checks
 SIZES = {
     5: (1.06192476, 0.60938286417, "Neville 1915, 0.6093828640; tests/tasks/known holds the discs"),
     7: (0.825634219, 0.5, "optimal: a disc in the middle and six around it"),
-    8: (0.807837339, 1 / (1 + 2 * math.cos(2 * math.pi / 7)), "1 / (1 + 2 cos(2 pi / 7)), optimal by G. Fejes Toth 2005"),
+    8: (0.807837339, 1 / (1 + 2 * math.cos(2 * math.pi / 7)),
+        "1 / (1 + 2 cos(2 pi / 7)), optimal by G. Fejes Toth 2005"),
 }
 
 STATEMENT = """Cover the unit disc (centre 0, radius 1) with {n} equal discs whose radius is as small as possible.
