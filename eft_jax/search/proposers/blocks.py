@@ -78,11 +78,32 @@ def _loops(program: ProgramText) -> list[tuple[int, str, str]]:
   return found
 
 
+_COUNTED = re.compile(
+    r"\s*for \((?:int|long|long long) (\w+) = 0; \1 < ([\w.]+|[\w.]+ \* [\w.]+); (?:\1\+\+|\+\+\1)\).*")
+
+
+def _cooled(program: ProgramText, draw: keys.Draw) -> Edit | None:
+  """The same in C++, where a division of whole numbers would give 0."""
+  inside = []
+  for line, text in enumerate(program.lines):
+    if head := _COUNTED.fullmatch(text):
+      inside.append((line, _end(program, line), head[1], head[2]))
+  found = [(site, name, rounds) for site in mutations.sites(program) if not site.token.text.isdigit()
+           for begin, end, name, rounds in inside if begin < site.token.line < end]
+  if not found:
+    return None
+  site, name, rounds = draw.pick(found)
+  old = site.token.text
+  new = draw.pick((f"({old} * (1 - {name} / ({rounds} + 1.0)))", f"({old} / (1 + 0.1 * {name}))"))
+  reason = f"Vary {old} with {name} {program.place(site.token.line)}."
+  return Edit((Mutation(site.token.line, site.token.line + 1, (program.replace(site.token, new),), reason),), reason)
+
+
 def cool(program: ProgramText, draw: keys.Draw, others: Sequence[str]) -> Edit | None:
-  """A real number inside a counted loop shrinks, or varies over decades, as the loop goes on (Python)."""
+  """A real number inside a counted loop shrinks, or varies over decades, as the loop goes on."""
   del others
   if program.language != "python":
-    return None
+    return _cooled(program, draw)
   inside = [(line, _end(program, line), name, rounds) for line, name, rounds in _loops(program) if name != "_"]
   found = [(site, name, rounds) for site in mutations.sites(program) if not site.token.text.isdigit()
            for begin, end, name, rounds in inside if begin < site.token.line < end]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from eft_jax.search.proposers import blocks, mutations
+from eft_jax.search.proposers import blocks, control, mutations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Kind:
 
   Attributes:
     name: of the table that launch/bench_teacher.py prints.
-    make: of mutations (program, draw) or of blocks (program, draw, others).
+    make: of mutations or control (program, draw), or of blocks (program, draw, others).
     compact, full: how often it is tried in prompts of the two profiles, as a share of the sum of the column.
     told: what the reasons of this kind begin with.
   """
@@ -36,6 +36,8 @@ KINDS = (
     Kind("sign", mutations.sign, 3, 2, r"Turn "),
     Kind("operator", mutations.operator, 6, 1, r"Use [-+*/]+=? instead"),
     Kind("comparison", mutations.comparison, 4, 1, r"Use [<>=!]+ instead"),
+    Kind("conjunct", control.conjunct, 2, 2, r"Drop the condition|Join the conditions"),
+    Kind("repeat", control.repeat, 3, 3, r"Repeat the loop"),
     Kind("function", mutations.function, 6, 4, r"Use [a-z]\w* instead of [a-z]\w* "),
     Kind("variable", mutations.variable, 4, 2, r"Use \w+ instead of \w+ "),
     Kind("wrap", mutations.wrap, 4, 2, r"Use .*[(*].* instead"),

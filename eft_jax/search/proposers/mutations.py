@@ -239,11 +239,24 @@ def _uses(program: ProgramText, only: int | None) -> list[Token]:
   tokens, found = program.tokens, []
   for before, token, after in zip(tokens, tokens[1:], [*tokens[2:], None], strict=False):
     follows = after.text if after is not None and after.line == token.line else ""
-    read = before.text != "." and follows not in ("(", ".", "[", ",") and not follows.endswith("=")
+    read = before.text != "." and not _declares(program, before, token) and (
+        follows not in ("(", ".", "[", ",") and not follows.endswith("="))
     if token.kind == "name" and token.text in program.variables and read and program.is_code(token.line) and (
         only in (None, token.line)):
       found.append(token)
   return found
+
+
+_TYPES = re.compile(r"\s*(?:const |unsigned )*(?:int|long|double|float|char|bool|auto|size_t)\b[^=]*;")
+
+
+def _declares(program: ProgramText, before: Token, token: Token) -> bool:
+  """Whether C++ declares the name here, or takes its address."""
+  if program.language != "cpp":
+    return False
+  typed = before.kind == "name" and before.text != "return"
+  near = before.text in ("&", ">", "*") and before.end == token.start
+  return typed or near or _TYPES.fullmatch(program.lines[token.line]) is not None
 
 
 def variable(program: ProgramText, draw: keys.Draw, only: int | None = None) -> Mutation | None:
@@ -260,13 +273,17 @@ _WRAPS = ("np.sin({x})", "np.cos({x})", "np.tanh({x})", "np.abs({x})", "np.sqrt(
           "np.exp(-{x})", "{x} ** 2", "{x} ** 3", "abs({x})")
 
 
+_PLAIN_WRAPS = ("({x} + 1)", "({x} - 1)", "(2 * {x})", "({x} / 2)", "({x} * {x})", "(-{x})")  # C++
+
+
 def wrap(program: ProgramText, draw: keys.Draw, only: int | None = None) -> Mutation | None:
-  """A function of a variable in its place (Python)."""
-  uses = _uses(program, only) if program.language == "python" else []
+  """A function of a variable in its place."""
+  uses = _uses(program, only)
   if not uses:
     return None
   token = draw.pick(uses)
   bank = [text for text in _WRAPS if "np" in program.names or "np." not in text]
+  bank = _PLAIN_WRAPS if program.language == "cpp" else bank
   new, line = draw.pick(bank).replace("{x}", token.text), program.lines[token.line]
   powers = line[:token.start].rstrip().endswith("**") or line[token.end:].lstrip().startswith("**")
   return _swap(program, token, f"({new})" if powers else new)
