@@ -1,0 +1,17 @@
+import random
+
+def bad(x, y, kept):
+    t = (y - x) * 1j
+    return {x + t, x - t, y + t, y - t} & kept
+
+def construct(n, previous=None):
+    random.seed(4)
+    best = set()
+    grid = [i // n + i % n * 1j for i in range(n * n)]
+    for step in range(2):
+        kept = {z for z in best if random.random() < 0.4}
+        for z in random.sample(grid, int(0.45 * n ** 2)):
+            if not any(bad(z, y, kept) for y in kept):
+                kept.add(z)
+        best = max(best, kept, key=len)
+    return [(z.real, z.imag) for z in best]
