@@ -10,10 +10,10 @@ from eft_jax.core import checks
 SIZES = {8: (27, 19), 9: (34, 25), 10: (43, 29)}
 LONGEST = 1000
 
-STATEMENT = """A sorting network on {n} wires, numbered 0 to {top}, is a fixed list of comparators. A \
-comparator (i, j) looks at the numbers on the wires i and j, leaves the smaller one on the wire of smaller \
-number and the larger one on the other. After the last comparator the numbers must stand in ascending order from \
-wire 0 to wire {top}, whatever the input. Find a sorting network with as few comparators as possible.
+STATEMENT = """A sorting network on {n} wires, numbered 0 to {top}, is a fixed list of comparators. Comparator \
+(i, j) puts the smaller of the numbers on wires i and j on the wire of smaller number, the larger on the other. \
+In the end the numbers must ascend from wire 0 to wire {top}, whatever the input. Find a sorting network with as \
+few comparators as possible.
 
 Write `construct(n, previous=None)` with n = {n}. Return the list of comparators in the order in which they act, \
 shape (m, 2), pairs of two different wires; m is your choice, at most {longest}. `previous` is the (m, 2) array \

@@ -8,9 +8,9 @@ def construct(n, previous=None):
     random.seed(2)
     best = set()
     grid = [i // n + i % n * 1j for i in range(n * n)]
-    for step in range(2):
+    for k in range(2):
         kept = {z for z in best if random.random() < 0.4}
-        for z in random.sample(grid, int(0.5 * n * n)):
+        for z in random.sample(grid, int(0.5 * n ** 2)):
             if not any(bad(z, y, kept) for y in kept):
                 kept.add(z)
         best = max(best, kept, key=len)
