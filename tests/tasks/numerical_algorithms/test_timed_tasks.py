@@ -54,6 +54,77 @@ def project(matrices):
   values, vectors = np.linalg.eigh(matrices)
   return (vectors * np.maximum(values, 0)[:, None]) @ vectors.transpose(0, 2, 1)
 """,
+    "simplex_projection_own": """
+import numpy as np
+def project(y):
+  s = -np.sort(-y, axis=1)
+  c = (np.cumsum(s, axis=1) - 1) / np.arange(1, y.shape[1] + 1)
+  k = (s > c).sum(axis=1) - 1
+  return np.maximum(y - c[np.arange(len(y)), k][:, None], 0)
+""",
+    "cumulative_simpson_own": """
+import numpy as np
+def integrate(y, dx):
+  out = np.zeros_like(y)
+  a, b, c = y[:, 0:-2:2], y[:, 1::2], y[:, 2::2]
+  eight = 8 * b
+  out[:, 1::2] = 5 * a + eight - c
+  out[:, 2::2] = eight + 5 * c - a
+  out *= dx / 12
+  return np.cumsum(out, axis=1, out=out)
+""",
+    "graph_laplacian_own": """
+import numpy as np
+def apply(tails, heads, weights, vectors):
+  n, d = vectors.shape
+  i, j = np.concatenate([tails, heads]), np.concatenate([heads, tails])
+  w = np.concatenate([weights, weights])
+  s = 1 / np.sqrt(np.bincount(i, w, n))
+  v = vectors * s[:, None]
+  out = np.stack([np.bincount(i, w * v[j, k], n) for k in range(d)], axis=1)
+  return vectors - s[:, None] * out
+""",
+    "ks_test_own": """
+import numpy as np
+def statistic(first, second):
+  p, n = first.shape
+  m = second.shape[1]
+  both = np.concatenate([first, second], axis=1)
+  order = np.argsort(both, axis=1, kind="stable")
+  z = np.take_along_axis(both, order, 1)
+  d = np.cumsum(np.where(order < n, 1 / n, -1 / m), axis=1)
+  last = np.ones(z.shape, bool)
+  last[:, :-1] = z[:, 1:] != z[:, :-1]
+  return np.abs(np.where(last, d, 0)).max(axis=1)
+""",
+    "toeplitz_solver_own": """
+import numpy as np
+from scipy import linalg
+def solve(columns, sides):
+  return np.array([linalg.solve_toeplitz(c, b) for c, b in zip(columns, sides)])
+""",
+    "stable_matching_own": """
+import numpy as np
+def match(wishes, ranks):
+  out = []
+  for wish, rank in zip(wishes.tolist(), ranks.tolist()):
+    n = len(wish)
+    held = [-1] * n
+    its = [iter(w) for w in wish]
+    for a in range(n):
+      while a >= 0:
+        b = next(its[a])
+        h = held[b]
+        if h < 0:
+          held[b] = a
+          break
+        r = rank[b]
+        if r[a] < r[h]:
+          held[b] = a
+          a = h
+    out.append(held)
+  return out
+""",
 }
 
 
@@ -79,7 +150,7 @@ def test_what_is_not_the_answer_does_not_score(name, pool):
   task = core.load(name)
   arms = {
       "kept.append(0 if kept else slow(*arguments)) or kept[0]": (core.Outcome.WRONG, "the right answer is"),
-      "np.asarray(slow(*arguments)).astype('f2')": (core.Outcome.WRONG, "the right answer is"),
+      "np.roll(np.asarray(slow(*arguments)), 1, axis=-1)": (core.Outcome.WRONG, "the right answer is"),
       "slow(*arguments)[:-1]": (core.Outcome.INVALID, "expected"),
       "np.asarray(slow(*arguments)) * np.nan": (core.Outcome.INVALID, "nan"),
   }
