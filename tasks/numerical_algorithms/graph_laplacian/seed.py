@@ -7,10 +7,10 @@ def apply(tails, heads, weights, x):
     for k in range(0, len(t), 20):
         np.add.at(degree, t[k:k + 20], w[k:k + 20])
     scale = degree ** -0.5
-    result = x + 0.0
+    out = x + 0.0
     block = 8
     for k in range(0, len(w), block):
         i, j = t[k:k + block], h[k:k + block]
         c = w[k:k + block] * scale[i] * scale[j]
-        np.add.at(result, i, -c[:, None] * x[j])
-    return result
+        np.add.at(out, i, -c[:, None] * x[j])
+    return out

@@ -11,7 +11,7 @@ import numpy as np
 from eft_jax import core
 from eft_jax.core import speed
 
-SIZES = {"search": (12, 300, 200), "full": (40, 1000, 800)}  # pairs, sizes of the two samples
+SIZES = {"search": (12, 300, 200), "full": (20, 800, 600)}  # pairs, sizes of the two samples
 ROUNDS = {"search": 5, "full": 3}
 TOLERANCE = 1e-9
 

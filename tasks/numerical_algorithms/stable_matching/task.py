@@ -11,7 +11,7 @@ import numpy as np
 from eft_jax import core
 from eft_jax.core import checks, speed
 
-SIZES = {"search": (4, 40), "full": (4, 120)}  # instances, their size
+SIZES = {"search": (4, 40), "full": (4, 80)}  # instances, their size
 ROUNDS = {"search": 5, "full": 3}
 
 STATEMENT = """Find stable matchings, faster than the reference: each of n on one side (a) is matched with one of n \
