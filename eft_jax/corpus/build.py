@@ -32,7 +32,8 @@ def run_corpus(settings: CorpusSettings, workdir: pathlib.Path, progress: Callab
     The report for summary.json.
 
   Raises:
-    ConfigError: an unknown task, one of a held-out family, or a run that cannot go on.
+    ConfigError: an unknown task, one of a held-out family, or a machine that cannot run hostile programs. A task that
+      cannot be searched is left out, and the report says so.
   """
   start, tasks = time.monotonic(), chosen_tasks(settings, core.load_all(tasks_root))
   plan = Plan(settings, tasks)
@@ -91,7 +92,11 @@ def _search(settings: CorpusSettings, plan: Plan, root: pathlib.Path, progress: 
       for job, tally in pool.wait():
         state = plan.states[job.task]
         state.running = False
-        state.add(tally)
+        if isinstance(tally, str):
+          state.error = tally
+          progress.say(f"left out from here on: {tally}")
+        else:
+          state.add(tally)
       _show(plan, progress)
 
 

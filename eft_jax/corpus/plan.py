@@ -69,6 +69,7 @@ class TaskState:
     self.news: list[tuple[int, int]] = []  # (rows, pairs of trees) that each run added
     self.attempts, self.seconds = 0, 0.0
     self.running = False
+    self.error = ""  # why it cannot be searched
 
   def add(self, tally: Tally) -> None:
     before = len(self.kept), len(self.trees)
@@ -85,6 +86,8 @@ class TaskState:
 
   def stopped_by(self, settings: CorpusSettings, most: int) -> str:
     """Why the task gets no further run, or ''."""
+    if self.error:
+      return "error"
     if self.met:
       return "quota"
     if self.attempts >= settings.effort * self.rows:
@@ -163,7 +166,8 @@ class Plan:
 
   def _raise_quotas(self) -> bool:
     """Where the sum is short, divides what is missing among the tasks that met their quotas."""
-    able = [state for state in self.states.values() if state.met and len(state.kept) < self.most]
+    able = [state for state in self.states.values()
+            if state.met and not state.error and len(state.kept) < self.most]
     rows = max(self._settings.target_rows - self.rows, 0)
     improved = max(self._settings.target_improved - self.improved, 0)
     if not (rows or improved) or not able or self._level >= LEVELS:

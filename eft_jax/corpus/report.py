@@ -12,7 +12,8 @@ from eft_jax.corpus.plan import Plan
 from eft_jax.corpus.settings import CorpusSettings
 from eft_jax.finch import LABELS, Row
 
-WHY = {"quota": "", "effort": "all its attempts", "share": "its largest share", "time": "all its time"}
+WHY = {"quota": "", "effort": "all its attempts", "share": "its largest share", "time": "all its time",
+       "error": "an error"}
 
 
 class Counted:
@@ -52,6 +53,7 @@ def results(settings: CorpusSettings, plan: Plan, tasks: Mapping[str, Task], bui
       "improved_trees": sum(row["improved_trees"] for row in rows), "wanted_improved": settings.target_improved,
       "tasks_without_rows": [row["task"] for row in rows if not row["rows"]],
       "largest_share": max(row["rows"] for row in rows) / max(total, 1), "short": short,
+      "errors": {name: state.error for name, state in plan.states.items() if state.error},
       "attempts": built["attempts"], "runs": built["runs"], "dropped": built["dropped"],
       "duplicates": {"of the run": outcomes["duplicate"], "between runs": built["dropped"].get("repeated", 0)},
       "outcomes": dict(outcomes.most_common()), "self_repairs": built["self_repairs"],
@@ -91,6 +93,7 @@ def markdown(found: Mapping[str, Any]) -> str:
       f"splits: {_counts(found['splits'])}",
       f"- time: {found['seconds_search'] / 60:.1f} min of search in this command, "
       f"{found['seconds_build'] / 60:.1f} min of building the data set",
+      *(f"- cannot be searched: {text}" for text in found["errors"].values()),
       "", "## By domain", ""]
   columns = ("tasks", "rows", *LABELS, "improved_trees")
   lines += _table(("domain", *columns), [(name, *(counts.get(column, 0) for column in columns))

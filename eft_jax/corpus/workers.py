@@ -16,6 +16,7 @@ import multiprocessing.connection
 import os
 import pathlib
 import select
+import shutil
 import signal
 import threading
 import time
@@ -98,19 +99,39 @@ def _work(channel: multiprocessing.connection.Connection, settings: CorpusSettin
   signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the command alone
   signal.signal(signal.SIGTERM, signal.SIG_DFL)
   threading.Thread(target=_end_with, args=(channel.fileno(),), daemon=True).start()
-  tasks = core.load_all(pathlib.Path(tasks_root))
-  with sandbox.Pool(1, settings.sandbox, tasks_root) as pool:
-    while (message := channel.recv()) is not None:
-      job, filters = message
-      path, start = pathlib.Path(root) / job.folder, time.monotonic()
-      try:
-        result = loop.run_search(search_settings(settings, job), path, _Silent(), evaluate_pool=pool,
-                                 tasks_root=pathlib.Path(tasks_root))
-        tally = tally_of(path, job, filters, result, time.monotonic() - start, tasks)
-        write_tally(path, tally)
-        channel.send(tally)
-      except (ConfigError, OSError) as error:
-        channel.send(f"{job.folder}: {error}")
+  try:
+    tasks = core.load_all(pathlib.Path(tasks_root))
+    with sandbox.Pool(1, settings.sandbox, tasks_root) as pool:
+      while (job := channel.recv()) is not None:
+        channel.send(_run(job, settings, pathlib.Path(root), pool, tasks, pathlib.Path(tasks_root)))
+  except (ConfigError, OSError) as error:  # nothing that another task could do better
+    channel.send(error)
+
+
+def _run(job: Job, settings: CorpusSettings, root: pathlib.Path, pool: sandbox.Pool, tasks: dict[str, core.Task],
+         tasks_root: pathlib.Path) -> Tally | str:
+  """One run: its tally, or why the task cannot be searched. Raises OSError."""
+  path, start = root / job.folder, time.monotonic()
+  for last in (False, True):
+    try:
+      result = loop.run_search(search_settings(settings, job), path, _Silent(), evaluate_pool=pool,
+                               tasks_root=tasks_root)
+      break
+    except ConfigError as error:
+      if last or not _only_seed(path):
+        return f"{job.folder}: {error}"
+      shutil.rmtree(path)  # a seed program that failed once may have met a busy machine
+  tally = tally_of(path, job, settings.filters, result, time.monotonic() - start, tasks)
+  write_tally(path, tally)
+  return tally
+
+
+def _only_seed(path: pathlib.Path) -> bool:
+  try:
+    with store.Store(path / store.FILE_NAME, read_only=True) as opened:
+      return opened.count() <= 1
+  except ConfigError:
+    return False
 
 
 def _end_with(descriptor: int) -> None:
@@ -125,7 +146,6 @@ class Workers:
 
   def __init__(self, count: int, settings: CorpusSettings, root: pathlib.Path, tasks_root: pathlib.Path):
     context = multiprocessing.get_context("spawn")
-    self._filters = settings.filters
     self._jobs: dict[Any, Job] = {}
     self._free: list[multiprocessing.connection.Connection] = []
     self._processes = []
@@ -148,14 +168,14 @@ class Workers:
 
   def start(self, job: Job) -> None:
     channel = self._free.pop()
-    channel.send((job, self._filters))
+    channel.send(job)
     self._jobs[channel] = job
 
-  def wait(self) -> list[tuple[Job, Tally]]:
-    """Waits for at least one run to end.
+  def wait(self) -> list[tuple[Job, Tally | str]]:
+    """Waits for at least one run to end: its tally, or why the task cannot be searched.
 
     Raises:
-      ConfigError: a run that cannot go on, with its reason.
+      ConfigError, OSError: what would stop every run.
     """
     found = []
     for channel in multiprocessing.connection.wait(list(self._jobs)):
@@ -165,8 +185,8 @@ class Workers:
       except EOFError as error:
         raise ConfigError(f"The process that ran {job.folder} died; its own message stands above. The same command "
                           "goes on.") from error
-      if isinstance(answer, str):
-        raise ConfigError(answer)
+      if isinstance(answer, Exception):
+        raise answer
       self._free.append(channel)
       found.append((job, answer))
     return found

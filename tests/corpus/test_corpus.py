@@ -11,6 +11,8 @@ import time
 import pytest
 
 from eft_jax import finch, store
+from eft_jax.corpus import CorpusSettings, workers
+from eft_jax.corpus.plan import Job
 
 pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -79,6 +81,36 @@ def test_hindsight_rows_are_marked_and_lead_from_parent_to_child(corpora):
   found = [row for row in finch.read(corpora[0], "train") if row.edit == "hindsight"]
   assert len(found) == json.loads((corpora[0] / "summary.json").read_text())["hindsight"] > 0
   assert all(len(json.loads(row.metadata)["hindsight"]) > 1 and row.improvement_label == "improved" for row in found)
+
+
+TASK = '''
+"""How near to a sum of 4. Construction shape."""
+from eft_jax.core import Score, Task
+
+SEEDS = {"toy_good": "def solve(n):\\n  x = 0.25\\n  return [x * 0.5] * n\\n",
+         "toy_bad": "def solve(n):\\n  return 1 / 0\\n"}
+TASKS = [Task(name=name, family="toy", domain="mathematical_discovery", statement="Sum to 4.", brief="Sum.", seed=seed,
+              entry="solve", direction="max", baseline=0.5, best_known=4.0, source="obvious",
+              evaluate=lambda session: Score(float(sum(session.call("solve", 4))))) for name, seed in SEEDS.items()]
+'''
+
+
+def test_a_task_that_cannot_be_searched_stops_no_other(tmp_path):
+  folder = tmp_path / "tasks" / "mathematical_discovery" / "toy"
+  folder.mkdir(parents=True)
+  (tmp_path / "tasks" / "held_out.txt").write_text("")
+  (folder / "task.py").write_text(TASK)
+  with workers.Workers(1, CorpusSettings(), tmp_path / "runs", tmp_path / "tasks") as pool:
+    found = []
+    for name in ("toy_bad", "toy_good"):
+      pool.start(Job(name, 0, "compact_islands", 7, 24))
+      found += pool.wait()
+  (bad, why), (good, tally) = found
+  assert bad.task == "toy_bad" and "The seed program of toy_bad is crash" in why
+  assert tally == workers.read_tally(tmp_path / "runs" / good.folder) and tally.attempts == 24
+  assert 0 < len(tally.trees) <= len(tally.rows) <= 24
+  assert sum(tally.labels.values()) + sum(tally.dropped.values()) == 24
+  assert tally.best_score > tally.initial_score == 0.0
 
 
 @pytest.mark.parametrize("flag,words", [
