@@ -14,7 +14,8 @@ LONGEST = {"search": 1500, "full": 10_000}  # steps; published records use 400 a
 
 # Task: (what is held low, value of the seed program, best known, source).
 FORMS = {
-    "third_autocorrelation_maximum": ("max(c)", 2.02817461, 1.45080664, "Einstein Arena 2026; AlphaEvolve 2025 has 1.4557"),
+    "third_autocorrelation_maximum": ("max(c)", 2.02817461, 1.45080664,
+                                      "Einstein Arena 2026; AlphaEvolve 2025 has 1.4557"),
     "third_autocorrelation_magnitude": ("max(abs(c))", 2.02817461, 1.4688, "AlphaEvolve 2025, max |.| form"),
 }
 
