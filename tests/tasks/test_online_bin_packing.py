@@ -8,6 +8,7 @@ import pytest
 from eft_jax import core
 
 TASK = core.load("online_bin_packing_weibull_own")
+UNIFORM = core.load("online_bin_packing_uniform_own")
 ITEMS = {"search": 250, "full": 5000}
 BEST_FIT = "def priority(item, space):\n    return item - space\n"
 # Keeps bins out of the range of space that few items fill, and gives that up towards the end of the instances.
@@ -26,6 +27,20 @@ def priority(item, space):
     if phase < 2:
         score = score - 0.08 * np.abs(left - 45.36) * (left >= high)
     return score
+"""
+# A value for each amount of space that is left, early and late; found by a search.
+UNIFORM_REFERENCE = """
+import numpy as np
+
+arrivals = 0
+LEVELS = [0, 2, 5, 9, 14, 19.5, 20, 30, 40, 50, 60, 70, 80, 100, 130]
+EARLY = [1.82, 0.93, -4.05, -3.7, -8.65, -4.89, -0.7, -0.37, -0.37, -2.0, -0.17, -0.58, -1.5, -1.3, -2.48]
+LATE = [2.81, 1.04, 0.02, 0.05, -0.17, -0.31, -0.22, -0.24, -0.59, -0.4, -0.03, -3.25, -6.31, -2.01, -6.69]
+
+def priority(item, space):
+    global arrivals
+    arrivals += 1
+    return np.interp(space - item, LEVELS, EARLY if arrivals < 187 else LATE)
 """
 
 
@@ -66,6 +81,24 @@ def test_published_rates_of_best_fit_hold_on_our_instances(run):
 def test_the_reference_policy_is_the_best_known_value(run):
   values = [run(TASK, REFERENCE, key=f"key {i}").value for i in range(8)]
   assert np.mean(values) == pytest.approx(TASK.best_known, abs=0.2) and max(values) < 3.5
+
+
+def test_uniform_items_by_a_second_simulation(run, hidden_seeds):
+  """Best fit with sizes from 20 to 100 and bins of 150."""
+  values = []
+  for seed in hidden_seeds("uniform", 16):
+    items = np.random.default_rng(seed).integers(20, 101, 250).tolist()
+    spaces: list[int] = []
+    for item in items:
+      place = bisect.bisect_left(spaces, item)
+      bisect.insort(spaces, (spaces.pop(place) if place < len(spaces) else 150) - item)
+    values.append(100 * (len(spaces) / -(-sum(items) // 150) - 1))
+  assert run(UNIFORM, BEST_FIT).value == pytest.approx(np.mean(values), abs=1e-9)
+
+
+def test_the_reference_policy_for_uniform_items_is_the_best_known_value(run):
+  values = [run(UNIFORM, UNIFORM_REFERENCE, key=f"key {i}").value for i in range(8)]
+  assert np.mean(values) == pytest.approx(UNIFORM.best_known, abs=0.3) and max(values) < 5
 
 
 def test_the_instances_depend_on_the_key_alone(run):

@@ -14,10 +14,10 @@ HIDDEN = 16
 
 # kind: (words, value of the seed program, value of our reference, spread of the seed's value over keys)
 KINDS = {
-    "random": ("Two nodes are joined with probability 0.15, all edges have weight 1.", 0.517, 0.708, 0.017),
-    "torus": ("The graph is a square grid closed to a torus; edges have weight 1 or -1 at random.", 0.057, 0.491,
-              0.066),
-    "dense": ("All nodes are joined; weights are whole numbers from -10 to 10.", 0.217, 0.495, 0.041),
+    "random": ("Two nodes are joined with probability 0.15, all edges have weight 1.", 0.5196, 0.708, 0.042),
+    "torus": ("The graph is a square grid closed to a torus; edges have weight 1 or -1 at random.", 0.05515, 0.491,
+              0.12),
+    "dense": ("All nodes are joined; weights are whole numbers from -10 to 10.", 0.2156, 0.495, 0.085),
 }
 
 STATEMENT = """Max-cut: divide the nodes of a graph into two sides such that the edges between the sides have large \

@@ -15,10 +15,12 @@ from eft_jax.core import checks
 
 SIZES = {"search": (5, 40), "full": (10, 250)}  # resources and items
 PUBLIC = tuple(range(8))
-HIDDEN = 16
+HIDDEN = 32
 
 # kind: (share of the total weight that fits, value of the seed program, of our reference, spread of the seed's value)
-KINDS = {"tight": (0.25, 0.848, 0.959, 0.018), "middle": (0.5, 0.914, 0.98, 0.022), "loose": (0.75, 0.947, 0.986, 0.01)}
+KINDS = {
+    "tight": (0.25, 0.8512, 0.959, 0.037), "middle": (0.5, 0.9181, 0.98, 0.015), "loose": (0.75, 0.9472, 0.986, 0.0099),
+}
 
 STATEMENT = """Knapsack with several resources: choose items of large total value that fit in every one of m \
 capacities.

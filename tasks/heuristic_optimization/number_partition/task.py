@@ -15,7 +15,7 @@ PUBLIC = tuple(range(8))
 HIDDEN = 16
 
 # groups: (name, value of the seed program, value of our reference, spread of the seed's value over keys)
-KINDS = {2: ("two", 2.87, 7.8, 0.2), 4: ("four", 2.1, 4.45, 0.16)}
+KINDS = {2: ("two", 2.803, 7.8, 0.38), 4: ("four", 2.112, 4.45, 0.15)}
 
 STATEMENT = """Number partitioning: divide n large whole numbers into {groups} groups whose sums are almost equal.
 

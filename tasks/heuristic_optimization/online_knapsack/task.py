@@ -18,9 +18,9 @@ HIDDEN = 32
 
 # kind: (words on values, value of the seed program, value of our reference, spread of the seed's value over keys)
 KINDS = {
-    "free": ("uniform from 1 to 100, whatever the size", 0.614, 0.96, 0.035),
-    "alike": ("the size plus a uniform number from 0 to 30", 0.771, 0.9655, 0.013),
-    "rising": ("uniform from 1 to 100, times a factor that grows evenly from 0.5 to 1.5", 0.483, 0.951, 0.056),
+    "free": ("uniform from 1 to 100, whatever the size", 0.6063, 0.96, 0.05),
+    "alike": ("the size plus a uniform number from 0 to 30", 0.7671, 0.9655, 0.019),
+    "rising": ("uniform from 1 to 100, times a factor that grows evenly from 0.5 to 1.5", 0.4836, 0.951, 0.036),
 }
 
 STATEMENT = """Online knapsack. Items are offered one after another; each is taken at once, if there is room for it, \

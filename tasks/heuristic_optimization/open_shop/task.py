@@ -18,8 +18,8 @@ HIDDEN = 16
 
 # kind: (words, value of the seed program, of our reference, spread of the seed's value)
 KINDS = {
-    "random": ("Times are uniform from 1 to 99.", 0.502, 0.998, 0.04),
-    "balanced": ("All jobs and machines have the same total time.", 0.495, 0.893, 0.047),
+    "random": ("Times are uniform from 1 to 99.", 0.4963, 0.998, 0.056),
+    "balanced": ("All jobs and machines have the same total time.", 0.4845, 0.893, 0.061),
 }
 
 STATEMENT = """Open shop. Every one of J jobs must visit every one of M machines once, in any order; job j needs \

@@ -18,8 +18,8 @@ HIDDEN = 16
 
 # kind: (words of the goal, words of the score, value of the seed program, of our reference, spread of the seed's value)
 KINDS = {
-    "sum": ("the mean distance from a point to the nearest chosen one", "mean distance", 0.671, 1.085, 0.059),
-    "center": ("the largest distance from a point to the nearest chosen one", "largest distance", 0.614, 1.395, 0.134),
+    "sum": ("the mean distance from a point to the nearest chosen one", "mean distance", 0.6629, 1.085, 0.11),
+    "center": ("the largest distance from a point to the nearest chosen one", "largest distance", 0.635, 1.395, 0.11),
 }
 
 STATEMENT = """Choose p of n points in the plane such that {words} is small.

@@ -16,8 +16,8 @@ HIDDEN = 16
 
 # kind: (words, value of the seed program, value of our reference, spread of the seed's value over keys)
 KINDS = {
-    "unit": ("1 for every set", 0.526, 0.887, 0.055),
-    "weighted": ("whole numbers from 1 to 100", 0.662, 0.987, 0.034),
+    "unit": ("1 for every set", 0.5261, 0.887, 0.043),
+    "weighted": ("whole numbers from 1 to 100", 0.6626, 0.987, 0.087),
 }
 
 STATEMENT = """Set cover: choose sets of small total cost that together hold all elements.

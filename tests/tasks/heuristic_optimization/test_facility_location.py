@@ -48,7 +48,7 @@ def test_the_reference_is_the_best_known_value(task, run):
 def test_values_hold_the_cost_and_a_lower_bound(task, judge):
   """Two choices of sites give the same bound, which is below the linear one."""
   seen, scores = [], []
-  for opened in (np.ones((24, 20)), np.tile(np.arange(20) % 2, (24, 1))):
+  for opened in (np.ones((40, 20)), np.tile(np.arange(20) % 2, (40, 1))):
     scores.append(judge(task, lambda *given: seen.extend(zip(*given, strict=True)) or opened).instances)  # noqa: B023
   for b in range(8):
     opening, service = (part.tolist() for part in seen[b])
@@ -84,7 +84,7 @@ def test_the_reference_finds_the_optimum_of_small_instances():
 
 def test_what_is_invalid(judge):
   for given, message in (
-      (np.zeros((24, 20)), "instance 0: no site is open"), (np.full((24, 20), 0.5), "an integer"),
-      (np.full((24, 20), 2), "at most 1"), (np.ones((24, 21)), "shape"), (np.full((24, 20), np.nan), "nan")):
+      (np.zeros((40, 20)), "instance 0: no site is open"), (np.full((40, 20), 0.5), "an integer"),
+      (np.full((40, 20), 2), "at most 1"), (np.ones((40, 21)), "shape"), (np.full((40, 20), np.nan), "nan")):
     with pytest.raises(core.Invalid, match=message):
       judge(TASKS[0], given)

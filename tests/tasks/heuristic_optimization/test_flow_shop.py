@@ -96,7 +96,7 @@ def test_the_first_times_of_the_first_instance(judge):
 @hypothesis.settings(max_examples=50, deadline=None)
 def test_makespans_equal_a_second_simulation(judge, order):
   seen = []
-  score = judge(HIDDEN, lambda times: seen.append(times) or [order] * 24)
+  score = judge(HIDDEN, lambda times: seen.append(times) or [order] * 40)
   for times, value in zip(seen[0][:8].tolist(), score.instances, strict=True):
     bound = max(max(map(sum, zip(*times, strict=True))), max(
         sum(row) + min(sum(times[k][j] for k in range(m)) for j in range(20))
@@ -105,7 +105,7 @@ def test_makespans_equal_a_second_simulation(judge, order):
 
 
 def test_the_reference_is_the_best_known_value(run):
-  values = [run(HIDDEN, REFERENCE, key=f"key {i}").value for i in range(4)]
+  values = [run(HIDDEN, REFERENCE, key=f"key {i}").value for i in range(2)]
   assert np.mean(values) == pytest.approx(HIDDEN.best_known, abs=0.01) and max(values) <= 1
 
 
@@ -116,4 +116,4 @@ def test_what_is_no_order(order, message, judge):
   with pytest.raises(core.Invalid, match=message):
     judge(core.load("flow_shop_taillard_1"), order)
   with pytest.raises(core.Invalid):
-    judge(HIDDEN, [order] * 24)
+    judge(HIDDEN, [order] * 40)

@@ -66,7 +66,7 @@ def schedule(machines, times, order) -> list[tuple[int, int, int, int]]:
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_values_equal_a_second_simulation(task, judge):
   seen = []
-  order = np.random.default_rng(0).permuted(np.tile(np.repeat(np.arange(8), 5), (24, 1)), axis=1)
+  order = np.random.default_rng(0).permuted(np.tile(np.repeat(np.arange(8), 5), (40, 1)), axis=1)
   score = judge(task, lambda *given: seen.extend(zip(*given, strict=True)) or order)
   for (machines, times), row, value in zip(seen[:8], order[:8].tolist(), score.instances, strict=True):
     assert (np.sort(machines, axis=1) == np.arange(5)).all()
@@ -87,11 +87,11 @@ def test_values_equal_a_second_simulation(task, judge):
 
 @pytest.mark.parametrize("change, message", [
     (lambda o: np.where(o == 3, 4, o), r"orders\[0\] holds job 3 0 times, expected 5"),
-    (lambda o: np.zeros_like(o), r"holds job 0 40 times"), (lambda o: o[:, :-1], r"shape \(24, 39\)"),
+    (lambda o: np.zeros_like(o), r"holds job 0 40 times"), (lambda o: o[:, :-1], r"shape \(40, 39\)"),
     (lambda o: o - 1, "at least 0"), (lambda o: o + 1, "at most 7"), (lambda o: o + 0.5, "an integer"),
 ])
 def test_operations_that_are_not_scheduled_are_invalid(change, message, judge):
-  order = np.tile(np.repeat(np.arange(8), 5), (24, 1))
+  order = np.tile(np.repeat(np.arange(8), 5), (40, 1))
   assert judge(TASKS[0], order).value > 0
   with pytest.raises(core.Invalid, match=message):
     judge(TASKS[0], change(order))

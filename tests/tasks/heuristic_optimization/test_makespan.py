@@ -78,7 +78,7 @@ def test_the_planted_assignment_exists(kind):
 
 def test_values_equal_a_second_computation(judge):
   seen = []
-  machine = np.random.default_rng(0).integers(4, size=(24, 24))
+  machine = np.random.default_rng(0).integers(4, size=(40, 24))
   score = judge(TASKS["speeds"], lambda times: seen.extend(times.tolist()) or machine)
   for times, row, value in zip(seen[:8], machine[:8].tolist(), score.instances, strict=True):
     ends = [sum(times[job][m] for job in range(24) if row[job] == m) for m in range(4)]
@@ -86,7 +86,7 @@ def test_values_equal_a_second_computation(judge):
 
 
 def test_what_is_invalid(judge):
-  for given, message in ((np.full((24, 24), 4), "at most 3"), (np.full((24, 24), -1), "at least 0"),
-                         (np.full((24, 24), 0.5), "an integer"), (np.zeros((24, 23)), "shape"), (None, "None")):
+  for given, message in ((np.full((40, 24), 4), "at most 3"), (np.full((40, 24), -1), "at least 0"),
+                         (np.full((40, 24), 0.5), "an integer"), (np.zeros((40, 23)), "shape"), (None, "None")):
     with pytest.raises(core.Invalid, match=message):
       judge(TASKS["identical"], given)

@@ -43,14 +43,14 @@ def solve(clauses, n):
 
 @pytest.mark.parametrize("task", [THREE, TWO], ids=lambda task: task.name)
 def test_the_reference_is_the_best_known_value(task, run):
-  values = [run(task, REFERENCE, key=f"key {i}").value for i in range(2)]
-  assert np.mean(values) == pytest.approx(task.best_known, abs=0.002 if task is THREE else 0.006) and max(values) <= 1
+  values = [run(task, REFERENCE, key=f"key {i}").value for i in range(1)]
+  assert np.mean(values) == pytest.approx(task.best_known, abs=0.002 if task is THREE else 0.01) and max(values) <= 1
 
 
-@pytest.mark.parametrize("task, shape", [(THREE, (24, 210, 3)), (TWO, (24, 200, 2))], ids=["three", "two"])
+@pytest.mark.parametrize("task, shape", [(THREE, (40, 210, 3)), (TWO, (40, 200, 2))], ids=["three", "two"])
 def test_values_equal_a_second_computation(task, shape, judge):
   seen = []
-  truth = np.random.default_rng(0).integers(2, size=(24, 50))
+  truth = np.random.default_rng(0).integers(2, size=(40, 50))
   score = judge(task, lambda clauses, n: seen.append(clauses) or truth)
   assert seen[0].shape == shape
   for clauses, row, value in zip(seen[0][:8].tolist(), truth[:8].tolist(), score.instances, strict=True):
@@ -61,8 +61,8 @@ def test_values_equal_a_second_computation(task, shape, judge):
 
 def test_what_is_invalid(judge):
   for given, message in (
-      (np.full((24, 50), 2), "at most 1"), (np.full((24, 50), -1), "at least 0"),
-      (np.full((24, 50), 0.5), "an integer"),
-      (np.zeros((24, 51)), "shape"), (np.zeros((24, 50), bool), "array of bool"), (None, "None")):
+      (np.full((40, 50), 2), "at most 1"), (np.full((40, 50), -1), "at least 0"),
+      (np.full((40, 50), 0.5), "an integer"),
+      (np.zeros((40, 51)), "shape"), (np.zeros((40, 50), bool), "array of bool"), (None, "None")):
     with pytest.raises(core.Invalid, match=message):
       judge(THREE, given)
