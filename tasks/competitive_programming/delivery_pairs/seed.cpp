@@ -14,8 +14,8 @@ int main() {
             for (int i = 0; i < n; i++) {
                 int *q = p[i] + 2 * state[i];
                 if (state[i] > 1 || (state[i] == 0 && taken == m)) continue;
-                double cost = abs(q[0] - x) + abs(q[1] - y) + (state[i] ? 90.0 : 0);
-                cost -= 0.3 * (abs(q[0] - 500) + abs(q[1] - 500));
+                double cost = abs(q[0] - x) + abs(q[1] - y);
+                cost += state[i] ? 90.0 : 0.1 * (abs(q[0] - q[2]) + abs(q[1] - q[3]));
                 if (cost < best) best = cost, pick = i;
             }
             taken += !state[pick];
