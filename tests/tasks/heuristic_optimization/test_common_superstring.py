@@ -1,14 +1,11 @@
 """Common superstrings: every fragment stands in the text, the planted order is worth one, the reference program."""
 
-import importlib.util
 import itertools
-import pathlib
 
 import numpy as np
 import pytest
 
 from eft_jax import core
-from eft_jax.core import task as task_lib
 
 TASKS = [core.load("common_superstring_four_letters_own"), core.load("common_superstring_two_letters_own")]
 REFERENCE = """
@@ -59,12 +56,8 @@ def first(i, head):
 
 
 @pytest.fixture(scope="module")
-def module():
-  path = pathlib.Path(task_lib.TASKS_ROOT, "heuristic_optimization", "common_superstring", "task.py")
-  spec = importlib.util.spec_from_file_location("common_superstring_task", path)
-  found = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(found)
-  return found
+def module(family):
+  return family("common_superstring")
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)

@@ -1,13 +1,9 @@
 """Dispatching: a second simulation with events, the reference rule, and what the candidate sees."""
 
-import importlib.util
-import pathlib
-
 import numpy as np
 import pytest
 
 from eft_jax import core
-from eft_jax.core import task as task_lib
 
 TASKS = {kind: core.load(f"dispatching_rule_{kind}_own") for kind in ("tardiness", "flow")}
 SHORTEST = "def priority(time, rest, slack, weight, waited):\n    return -time\n"
@@ -21,14 +17,8 @@ def priority(time, rest, slack, weight, waited):
 
 
 @pytest.fixture(scope="module")
-def module():
-  path = pathlib.Path(task_lib.TASKS_ROOT, "heuristic_optimization", "dispatching_rule", "task.py")
-  spec = importlib.util.spec_from_file_location("dispatching_rule_task", path)
-  found = importlib.util.module_from_spec(spec)
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setitem(__import__("sys").modules, "dispatching_rule_task", found)
-    spec.loader.exec_module(found)
-  return found
+def module(family):
+  return family("dispatching_rule")
 
 
 @pytest.mark.parametrize("kind", TASKS)

@@ -41,7 +41,7 @@ def solve(weights):
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_the_reference_is_the_best_known_value(task, run):
-  values = [run(task, REFERENCE, key=f"key {i}").value for i in range(2)]
+  values = [run(task, REFERENCE, key=f"key {i}").value for i in range(1)]
   assert np.mean(values) == pytest.approx(task.best_known, abs=0.035) and max(values) < 1
   assert min(values) > task.baseline + task.spread
 
@@ -61,12 +61,12 @@ def test_values_equal_a_second_computation(task, judge):
   assert judge(task, 1 - side).value == pytest.approx(score.value, rel=1e-12)
 
 
-def test_the_bound_holds_for_every_cut():
-  weights = np.random.default_rng(0).integers(-5, 6, (10, 10))
-  weights = np.triu(weights, 1) + np.triu(weights, 1).T
-  bound = 2.5 * np.linalg.eigvalsh(np.diag(weights.sum(axis=0)) - weights)[-1]
-  sides = np.array(list(itertools.product((0, 1), repeat=10)))
-  assert np.einsum("ki,ij,kj->k", sides, weights, 1 - sides).max() <= bound
+@pytest.mark.parametrize("kind", ["random", "torus", "dense"])
+def test_the_bound_holds_for_every_cut(kind, family):
+  weights, bounds = family("max_cut").instances(kind, (0, 1, 2), 3)
+  sides = np.array(list(itertools.product((0, 1), repeat=9)))
+  best = np.einsum("ki,bij,kj->bk", sides, weights, 1 - sides).max(axis=1)
+  assert (best <= bounds + 1e-9).all() and (bounds < 3 * best + 5).all()
 
 
 def test_what_is_invalid(judge):

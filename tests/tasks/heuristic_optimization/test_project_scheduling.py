@@ -1,14 +1,11 @@
 """Project scheduling: schedules checked unit by unit, the rule, the reference programs."""
 
-import importlib.util
 import itertools
-import pathlib
 
 import numpy as np
 import pytest
 
 from eft_jax import core
-from eft_jax.core import task as task_lib
 
 TASKS = {11: core.load("project_scheduling_scarce_own"), 15: core.load("project_scheduling_plenty_own")}
 REFERENCE = """
@@ -54,12 +51,8 @@ def span(duration, need, waits, capacity, order):
 
 
 @pytest.fixture(scope="module")
-def module():
-  path = pathlib.Path(task_lib.TASKS_ROOT, "heuristic_optimization", "project_scheduling", "task.py")
-  spec = importlib.util.spec_from_file_location("project_scheduling_task", path)
-  found = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(found)
-  return found
+def module(family):
+  return family("project_scheduling")
 
 
 @pytest.mark.parametrize("capacity", TASKS)

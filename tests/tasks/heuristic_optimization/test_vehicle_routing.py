@@ -1,14 +1,11 @@
 """Vehicle routing: the best cut of an order by brute force, the savings rule, the reference program."""
 
-import importlib.util
 import itertools
-import pathlib
 
 import numpy as np
 import pytest
 
 from eft_jax import core
-from eft_jax.core import task as task_lib
 
 TASKS = [core.load("vehicle_routing_center_own"), core.load("vehicle_routing_corner_own")]
 REFERENCE = """
@@ -76,12 +73,8 @@ def savings(depot, points, demand):
 
 
 @pytest.fixture(scope="module")
-def module():
-  path = pathlib.Path(task_lib.TASKS_ROOT, "heuristic_optimization", "vehicle_routing", "task.py")
-  spec = importlib.util.spec_from_file_location("vehicle_routing_task", path)
-  found = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(found)
-  return found
+def module(family):
+  return family("vehicle_routing")
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
