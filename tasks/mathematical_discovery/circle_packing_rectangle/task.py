@@ -12,8 +12,8 @@ from eft_jax.core import checks
 
 # n: (value of the seed program, best known sum, source); tests/tasks/known holds the packing.
 SIZES = {
-    21: (1.51256536, 2.3658323759, "our own reference: sequential linear programs from perturbed packings; published is "
-                              "2.3658321334"),
+    21: (1.51256536, 2.3658323759, "our own reference: sequential linear programs from perturbed packings; "
+                              "published is 2.3658321334"),
 }
 
 # Overlap up to this share of the larger side is repaired by shrinking, which can only lose; more is a wrong packing.
