@@ -1,0 +1,54 @@
+"""Reference: annealing of single pipes; only the flows on the old and the new way to the plant change."""
+import math
+
+import numpy as np
+
+ROUNDS = 5000
+rng = np.random.default_rng(0)
+
+
+def layout(points):
+  n = len(points)
+  away = np.hypot(*(points[:, None] - points).transpose(2, 0, 1))
+  near = np.argsort(away, axis=1)[:, 1:11].tolist()
+  length = away.tolist()
+  parent, flow = [0] * n, [1] * n
+  root = [math.sqrt(k) for k in range(n + 1)]
+  change = best = 0.0
+  kept = parent.copy()
+  houses, picks, draws = rng.integers(1, n, ROUNDS), rng.integers(0, 11, ROUNDS), rng.random(ROUNDS)
+  for step, (house, pick, draw) in enumerate(zip(houses.tolist(), picks.tolist(), draws.tolist(), strict=True)):
+    to = 0 if pick == 10 else near[house][pick]
+    at = to
+    while at and at != house:
+      at = parent[at]
+    if at == house or to == parent[house]:
+      continue
+    units, old, gain = flow[house], parent[house], 0.0
+    gain += root[units] * (length[house][to] - length[house][old])
+    at = old
+    while at:
+      gain += length[at][parent[at]] * (root[flow[at] - units] - root[flow[at]])
+      flow[at] -= units
+      at = parent[at]
+    at = to
+    while at:
+      gain += length[at][parent[at]] * (root[flow[at] + units] - root[flow[at]])
+      flow[at] += units
+      at = parent[at]
+    heat = 0.05 * (1 - step / ROUNDS) + 1e-6
+    if gain < 0 or draw < math.exp(-gain / heat):
+      parent[house] = to
+      change += gain
+      if change < best - 1e-12:
+        best, kept = change, parent.copy()
+      continue
+    at = to
+    while at:
+      flow[at] -= units
+      at = parent[at]
+    at = old
+    while at:
+      flow[at] += units
+      at = parent[at]
+  return kept[1:]
