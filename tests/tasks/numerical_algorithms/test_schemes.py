@@ -96,3 +96,72 @@ def test_huge_coefficients_are_worthless_and_not_an_error(judge):
   scheme = np.tril(np.full((9, 6), 1000.0), 0)
   scheme[:8] *= np.arange(6) < (np.arange(8) // 2 + 2)[:, None]
   assert judge(core.load("matrix_exponential_products_4_own"), scheme).value < 0
+
+
+# --- Step sizes and time grids ----------------------------------------------------------------------------------------
+
+CHEBYSHEV = {"narrow_6": (6, 1, 10), "wide_16": (16, 1, 100)}
+
+
+@pytest.mark.parametrize("name", CHEBYSHEV)
+def test_inverses_of_chebyshevs_points_are_optimal(name, judge):
+  n, low, high = CHEBYSHEV[name]
+  points = (low + high) / 2 + (high - low) / 2 * np.cos((2 * np.arange(n) + 1) * np.pi / (2 * n))
+  task = core.load(f"richardson_steps_{name}")
+  assert judge(task, 1 / points).value == pytest.approx(task.best_known, abs=1e-6)
+  assert judge(task, 1.01 / points).value < task.best_known - 1e-3
+
+
+def test_best_known_steps_for_two_intervals(judge, known):
+  task = core.load("richardson_steps_gap_12_own")
+  assert judge(task, known("richardson_steps_gap_12")).value == pytest.approx(task.best_known, rel=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_worst_eigenvalue_is_that_of_a_fine_grid_and_of_a_matrix(seed, judge):
+  task = core.load("richardson_steps_gap_12_own")
+  steps = 1 / np.random.default_rng(seed).uniform(0.5, 70, 12)
+  t = np.concatenate([np.linspace(1, 5, 100_001), np.linspace(40, 60, 100_001)])
+  heights = np.abs(1 - steps[:, None] * t).prod(axis=0)
+  score = judge(task, steps)
+  assert score.value == pytest.approx(-math.log10(heights.max()), abs=1e-5)
+  eigenvalues = np.array([1.0, 3.0, score.metrics["worst_eigenvalue"], 60.0])
+  frame = np.linalg.qr(np.random.default_rng(9).normal(size=(4, 4)))[0]
+  a, x = (frame * eigenvalues) @ frame.T, frame[:, 2].copy()  # the error in the worst direction, b = 0
+  for step in steps:
+    x = x - step * (a @ x)
+  assert -math.log10(np.linalg.norm(x)) == pytest.approx(score.value, abs=1e-4)
+
+
+def test_steps_of_zero_and_negative_steps_are_honest(judge):
+  task = core.load("richardson_steps_narrow_6")
+  assert judge(task, np.zeros(6)).value == pytest.approx(0)
+  assert judge(task, [-1.0] * 6).value == pytest.approx(-6 * math.log10(11))
+
+
+@pytest.mark.parametrize("name", ["van_der_pol", "fitzhugh_nagumo"])
+def test_best_known_grids(name, judge, known):
+  task = core.load(f"stiff_time_grid_{name}_own")
+  assert judge(task, known(f"stiff_time_grid_{name}")).value == pytest.approx(task.best_known, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["van_der_pol", "fitzhugh_nagumo"])
+def test_jacobians_and_steps(name):
+  """Jacobians by differences, and ten steps against the method written out with a solver of its own."""
+  names = core.load(f"stiff_time_grid_{name}_own").evaluate.func.__globals__
+  system = names["SYSTEMS"][name]
+  y = np.array([0.7, -0.4])
+  slopes = np.array([(system.slope(y + e) - system.slope(y - e)) / 2e-6 for e in np.eye(2) * 1e-6]).T
+  np.testing.assert_allclose(system.jacobian(y), slopes, rtol=1e-6, atol=1e-6)
+  times = np.linspace(0, system.end, 4001)[1:]
+  joined = names["stepped"](system, times)[20::20]
+  right = names["solution"](name)
+  assert np.abs(joined - right).max() < 0.1 * np.abs(right).max() and len(joined) == len(right) == 200
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda t: t[::-1], "not above"), (lambda t: t * 0.999, "the last time is"), (lambda t: t - t[0], "time 0 is 0"),
+    (lambda t: np.r_[t[:-2], t[-1], t[-1]], "time 79 is 7, not above"), (lambda t: t * 2, "at most 7")])
+def test_grids_increase_to_the_end(change, message, judge):
+  with pytest.raises(core.Invalid, match=message):
+    judge(core.load("stiff_time_grid_van_der_pol_own"), change(np.linspace(0, 7, 81)[1:]))

@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy import sparse
+from scipy import optimize, sparse
 from scipy.sparse import csgraph
 
 from eft_jax import core
@@ -247,3 +247,48 @@ def test_what_is_left_agrees_with_lstsq():
 def test_rows_are_different_rows(rows, message, judge):
   with pytest.raises(core.Invalid, match=message):
     judge(core.load("least_squares_rows_own"), [list(rows)] * 72)
+
+
+# --- Barycenters ------------------------------------------------------------------------------------------------------
+
+def averaged(clouds):
+  """Pairing and averaging in turn, from every cloud."""
+  made = []
+  for sets in clouds:
+    best, low = None, np.inf
+    for points in sets:
+      for _ in range(8):
+        squared = ((points[None, :, None] - sets[:, None]) ** 2).sum(axis=3)
+        partners = np.stack([cloud[optimize.linear_sum_assignment(costs)[1]]
+                             for cloud, costs in zip(sets, squared, strict=True)])
+        total = ((points - partners) ** 2).sum()
+        if total < low:
+          best, low = points, total
+        points = partners.mean(axis=0)
+    made.append(best)
+  return made
+
+
+def test_reference_barycenters(judge):
+  task = core.load("wasserstein_barycenter_own")
+  assert judge(task, averaged).value == pytest.approx(task.best_known, abs=0.03)
+
+
+def test_distances_are_those_of_all_pairings():
+  names = core.load("wasserstein_barycenter_own").evaluate.__globals__
+  rng = np.random.default_rng(0)
+  points, clouds = rng.normal(size=(5, 2)), rng.normal(size=(3, 5, 2))
+  least = sum(min(((points - cloud[list(order)]) ** 2).sum(axis=1).mean() for order in
+                  itertools.permutations(range(5))) for cloud in clouds)
+  assert names["paired"](points, clouds)[0] == pytest.approx(least, rel=1e-12)
+
+
+def test_the_cloud_itself_is_at_distance_zero_and_one_point_is_not_the_answer(judge):
+  task = core.load("wasserstein_barycenter_own")
+  names = task.evaluate.__globals__
+  cloud = np.random.default_rng(1).normal(size=(7, 2))
+  assert names["paired"](cloud[::-1], np.stack([cloud] * 2))[0] == 0
+  middle = lambda clouds: np.repeat(clouds.mean(axis=(1, 2))[:, None], clouds.shape[2], axis=1)
+  assert judge(task, middle).value < task.baseline
+  with pytest.raises(core.Invalid, match="at most 100"):
+    judge(task, np.full((40, 14, 2), 1e200))
