@@ -13,7 +13,7 @@ from scipy import optimize
 from eft_jax import core
 from eft_jax.core import checks
 
-SIZES = {"search": (4, 14), "full": (8, 80)}  # clouds of each instance, points of each cloud
+SIZES = {"search": (4, 14), "full": (6, 40)}  # clouds of each instance, points of each cloud
 PUBLIC_SEEDS = tuple(range(8))
 HIDDEN = 32
 STARTS, SWEEPS = 3, 6  # of the reference
