@@ -10,14 +10,14 @@ from typing import Any
 from eft_jax.core import Program, Task
 from eft_jax.corpus.plan import Plan
 from eft_jax.corpus.settings import CorpusSettings
-from eft_jax.finch import LABELS, Row
+from eft_jax.finch import LABELS, Row, hindsight
 
 WHY = {"quota": "", "effort": "all its attempts", "share": "its largest share", "time": "all its time",
        "error": "an error"}
 
 
 class Counted:
-  """Counts of the rows that are written; `trees` of the improved ones whose parent is valid."""
+  """Counts of the rows that are written, those of hindsight apart; `trees` of improved ones with a valid parent."""
 
   def __init__(self):
     self.labels: collections.Counter[tuple[str, str]] = collections.Counter()
@@ -26,8 +26,10 @@ class Counted:
     self.trees: dict[str, set[bytes]] = collections.defaultdict(set)
 
   def add(self, row: Row) -> None:
-    self.labels[row.task, row.improvement_label] += 1
     self.edits[row.edit] += 1
+    if row.edit == hindsight.EDIT:
+      return
+    self.labels[row.task, row.improvement_label] += 1
     self.languages[row.language] += 1
     if row.improvement_label == "improved" and row.parent_outcome == "ok":
       pair = "\0".join(Program(source, row.language).identity for source in (row.parent_code, row.child_code))
@@ -57,7 +59,8 @@ def results(settings: CorpusSettings, plan: Plan, tasks: Mapping[str, Task], bui
       "attempts": built["attempts"], "runs": built["runs"], "dropped": built["dropped"],
       "duplicates": {"of the run": outcomes["duplicate"], "between runs": built["dropped"].get("repeated", 0)},
       "outcomes": dict(outcomes.most_common()), "self_repairs": built["self_repairs"],
-      "hindsight": built["hindsight"], "tokens": built["tokens"], "splits": built["splits"],
+      "hindsight": built["hindsight"], "hindsight_found": built["hindsight_found"], "tokens": built["tokens"],
+      "splits": built["splits"],
       "edits": dict(counted.edits.most_common()), "languages": dict(counted.languages.most_common()),
       "domains": {name: dict(counts) for name, counts in sorted(domains.items())}, "tasks": rows,
       "dataset": built["dataset"], "dataset_bytes": built["bytes"]}
@@ -88,7 +91,7 @@ def markdown(found: Mapping[str, Any]) -> str:
       f"data set {found['dataset_bytes'] / 1e6:.1f} MB",
       f"- duplicates dropped: {found['duplicates']['of the run']} within a run, "
       f"{found['duplicates']['between runs']} between runs",
-      f"- self-repairs {found['self_repairs']}, hindsight {found['hindsight']}",
+      f"- self-repairs among the rows: {found['self_repairs']}; rows of hindsight beside them: {found['hindsight']}",
       f"- edits: {_counts(found['edits'])}; languages: {_counts(found['languages'])}; "
       f"splits: {_counts(found['splits'])}",
       f"- time: {found['seconds_search'] / 60:.1f} min of search in this command, "
