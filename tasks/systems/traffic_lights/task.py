@@ -18,11 +18,10 @@ SHORTEST, LONGEST = 20.0, 150.0
 PUBLIC_SEEDS = tuple(range(8))
 HIDDEN = 64
 
-STATEMENT = """Five traffic lights stand along a road. Traffic enters at both ends and passes all of them; a street \
-crosses at each. All share one cycle of T seconds. Light j is green for the road during the share g[j] of the cycle \
-that begins offset[j] seconds (modulo T) after the cycle does, and for the cross street in the rest; nothing moves in \
-the first 3 seconds of either. Queues leave at up to 0.5 vehicles a second while it is green, and reach the next light \
-travel seconds later.
+STATEMENT = """Traffic enters a road at both ends and passes five lights; a street crosses at each. All share one \
+cycle of T seconds. Light j is green for the road during the share g[j] of the cycle that begins offset[j] seconds \
+(modulo T) after the cycle does, and for the cross street in the rest; nothing moves in the first 3 seconds of either. \
+Queues leave at up to 0.5 vehicles a second while it is green, and reach the next light travel seconds later.
 
 Write `plan(flow, cross, travel)`. It is called once for B = {instances} roads: flow has shape (B, 2), vehicles a \
 second that enter at the first and at the last light; cross (B, 5), those of each cross street; travel (B, 4), whole \

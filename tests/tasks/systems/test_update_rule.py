@@ -11,11 +11,13 @@ REFERENCE = """
 import numpy as np
 
 def update(gradient, state, step):
-    a, b = 0.7, 0.9
+    a, b = 0.437, 0.432
     first = a * state[:, 0] + (1 - a) * gradient
     second = b * state[:, 1] + (1 - b) * gradient ** 2
-    up = first / (1 - a ** (step + 1)) / (np.sqrt(second / (1 - b ** (step + 1))) + 1e-9)
-    return np.stack([-0.25 * 0.93 ** step * up, first, second], axis=1)
+    up = first / (1 - a ** (step + 1))
+    up = up + 0.12 * (gradient - up)
+    up = up / (np.sqrt(second / (1 - b ** (step + 1))) + 1e-9)
+    return np.stack([-0.76 * 0.846 ** step * up, first, second], axis=1)
 """
 
 
