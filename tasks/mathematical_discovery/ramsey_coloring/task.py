@@ -68,7 +68,7 @@ TASKS = [
         brief=BRIEF.format(n=n, s=s, t=t),
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="construct", direction="min",
         baseline=float(baseline), best_known=float(best),
-        source=f"R({s}, {t}) = {n + 1}: Greenwood and Gleason 1955, Kery 1964; circulant colourings reach 0",
+        source=f"R({s}, {t}) = {n + 1}: Greenwood and Gleason 1955, Kery 1964; a known colouring reaches 0",
         limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=functools.partial(evaluate, n=n, s=s, t=t))
     for (n, s, t), (baseline, best) in SIZES.items()
 ]
