@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . launch/venv.sh
 dir=${1:-runs/quickstart}
+families=golomb_ruler,labs_merit_factor,online_bin_packing,oscillator_regression,thomson_energy  # all: launch/corpus.py
 search_steps=200 eval_steps=32 eval_tokens=128 serve_steps=8 train_flags=()
 if [ "${EFT_QUICKSTART:-}" = smoke ]; then
   search_steps=40 eval_steps=8 eval_tokens=16 serve_steps=4
@@ -16,9 +17,10 @@ use_venv .venv "$python"
 begin=$SECONDS
 stage() { echo "=== [$((SECONDS - begin)) s] $*" >&2; }
 
-stage "1/5 scripted search on training tasks"
+stage "1/5 scripted search on tasks of five training families"
 for task in $(python launch/tasks.py --action=list --json |
-    python -c 'import json, sys; print(*(t["name"] for t in json.load(sys.stdin) if t["split"] == "train"))'); do
+    python -c 'import json, sys; print(*(t["name"] for t in json.load(sys.stdin) if t["family"] in sys.argv[1].split(",")))' \
+    "$families"); do
   python launch/search.py --config=configs/search.py --config.task="$task" --config.proposer=scripted \
     --config.prompt.profile=compact --config.steps=$search_steps --config.seed=0 --workdir="$dir/search/scripted/$task"
 done
