@@ -42,7 +42,7 @@ def solve(weights):
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_the_reference_is_the_best_known_value(task, run):
   values = [run(task, REFERENCE, key=f"key {i}").value for i in range(1)]
-  assert np.mean(values) == pytest.approx(task.best_known, abs=0.035) and max(values) < 1
+  assert np.mean(values) == pytest.approx(task.best_known, abs=0.07) and max(values) < 1
   assert min(values) > task.baseline + task.spread
 
 
