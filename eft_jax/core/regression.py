@@ -100,16 +100,22 @@ def predict(session, params: np.ndarray, inputs: Sequence[np.ndarray]) -> np.nda
 
 
 def fit(session, rows: np.ndarray) -> np.ndarray:
-  """Constants [CONSTANTS] of the least squares fit to rows [N, inputs + 1], the best over all starts.
+  """Constants [CONSTANTS] of the least squares fit to rows [N, inputs + 1], the best over all starts."""
+  return fit_all(session, rows.T[:-1].copy(), rows[None, :, -1])[0]
 
-  Levenberg-Marquardt from all starts in step, with the slopes from forward differences in the same call. The damping
-  is scaled by the largest curvature seen, as in MINPACK.
+
+def fit_all(session, inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+  """Constants [F, CONSTANTS] of F fits at the same inputs [inputs, N], to targets [F, N].
+
+  Levenberg-Marquardt from all starts of all fits in step, with the slopes from forward differences in the same call.
+  The damping is scaled by the largest curvature seen, as in MINPACK.
   """
-  inputs, target = rows.T[:-1].copy(), rows[:, -1].copy()
-  params = starts().copy()
-  residuals, slopes, cost = _linearise(session, params, inputs, target)
+  fits = len(targets)
+  params = np.tile(starts(), (fits, 1))
+  wanted = np.repeat(targets, len(starts()), axis=0)
+  residuals, slopes, cost = _linearise(session, params, inputs, wanted)
   damping, scale = np.full(len(params), 1e-2), np.full(params.shape, 1e-12)
-  exact = 1e-3 * FLOOR * target.var() * len(target)
+  exact = 1e-3 * FLOOR * targets.var(axis=1) * targets.shape[1]
   quiet = 0
   for _ in range(ROUNDS):
     normal = slopes.transpose(0, 2, 1) @ slopes
@@ -117,21 +123,22 @@ def fit(session, rows: np.ndarray) -> np.ndarray:
     pull = slopes.transpose(0, 2, 1) @ residuals[:, :, None]
     system = normal + (damping[:, None] * scale)[:, :, None] * np.eye(params.shape[1])
     step = np.clip(np.nan_to_num(np.linalg.solve(system, pull)[:, :, 0]), -1e6, 1e6)
-    new = _linearise(session, params - step, inputs, target)
+    new = _linearise(session, params - step, inputs, wanted)
     better = new[2] < cost
-    gained = (cost - new[2])[better].max(initial=0.0) > 1e-4 * cost.min()
+    gain = np.where(better, cost - new[2], 0).reshape(fits, -1).max(axis=1)
+    quiet = 0 if (gain > 1e-4 * cost.reshape(fits, -1).min(axis=1)).any() else quiet + 1
     params = np.where(better[:, None], params - step, params)
     residuals = np.where(better[:, None], new[0], residuals)
     slopes = np.where(better[:, None, None], new[1], slopes)
     cost = np.where(better, new[2], cost)
     damping = np.clip(np.where(better, damping / 5, damping * 4), 1e-9, 1e9)
-    quiet = 0 if gained else quiet + 1
-    if cost.min() < exact or quiet > 4:
+    if quiet > 4 or (cost.reshape(fits, -1).min(axis=1) < exact).all():
       break
-  return params[cost.argmin()]
+  best = cost.reshape(fits, -1).argmin(axis=1)
+  return params.reshape(fits, -1, params.shape[1])[np.arange(fits), best]
 
 
-def _linearise(session, params: np.ndarray, inputs: np.ndarray, target: np.ndarray):
+def _linearise(session, params: np.ndarray, inputs: np.ndarray, targets: np.ndarray):
   """Residuals [S, N], slopes [S, N, CONSTANTS] and costs [S] at params [S, CONSTANTS], from one call."""
   count, width = params.shape
   steps = 1e-6 * np.maximum(1, np.abs(params))
@@ -139,7 +146,7 @@ def _linearise(session, params: np.ndarray, inputs: np.ndarray, target: np.ndarr
   values = predict(session, moved.reshape(-1, width), inputs).reshape(count, width + 1, -1)
   with np.errstate(all="ignore"):
     slopes = (values[:, 1:] - values[:, :1]).transpose(0, 2, 1) / steps[:, None]
-    residuals = np.clip(np.nan_to_num(values[:, 0] - target, nan=1e9), -1e9, 1e9)
+    residuals = np.clip(np.nan_to_num(values[:, 0] - targets, nan=1e9), -1e9, 1e9)
   slopes = np.where(np.abs(slopes) < 1e9, slopes, 0)  # NaN becomes 0 as well
   return residuals, slopes, (residuals**2).sum(axis=1)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from eft_jax import core
+from eft_jax.core import regression
 
 TASKS = {name: core.load(f"scaling_law_{name}_own") for name in ("additive", "joint")}
 MODULE = TASKS["joint"].evaluate.func.__globals__
@@ -29,14 +30,36 @@ def test_the_law_is_the_best_known_value_and_the_other_one_is_worse(name, run):
 
 
 def test_runs_follow_the_law_with_the_stated_noise():
-  small, large = MODULE["runs"]("additive", 3, 400)
+  small, large = MODULE["places"](400)
+  measured, wanted = MODULE["runs"]("additive", 3, 400)
   (low, high) = np.transpose(MODULE["LAWS"]["additive"][1])
   a, b, c, d, e = np.random.default_rng(3).uniform(low, high)
-  expected = [a + b / n**c + d / t**e for n, t, _ in large]
-  np.testing.assert_allclose(large[:, 2], expected, rtol=1e-12)
-  error = small[:, 2] / [a + b / n**c + d / t**e for n, t, _ in small] - 1
+  np.testing.assert_allclose(wanted, [a + b / n**c + d / t**e for n, t in large.T], rtol=1e-12)
+  error = measured / [a + b / n**c + d / t**e for n, t in small.T] - 1
   assert error.std() == pytest.approx(0.002, rel=0.1) and abs(error.mean()) < 0.0004
-  assert small[:, 0].max() <= 5 and small[:, 1].max() <= 10 and large[:, 0].min() >= 20 and large[:, 1].min() >= 40
+  assert small[0].max() <= 5 and small[1].max() <= 10 and large[0].min() >= 20 and large[1].min() >= 40
+
+
+def test_fits_in_step_equal_fits_one_by_one():
+  space: dict = {}
+  exec(program(FORMS["additive"]), space)
+
+  class Session:
+    calls = 0
+
+    def call(self, entry, *args):
+      self.calls += 1
+      return space[entry](*args)
+
+  small = MODULE["places"](40)[0]
+  targets = np.stack([MODULE["runs"]("additive", seed, 40)[0] for seed in range(4)])
+  session = Session()
+  together = regression.fit_all(session, small, targets)
+  assert session.calls <= 31
+  for params, target in zip(together, targets, strict=True):
+    alone = regression.fit(Session(), np.column_stack([*small, target]))
+    costs = [((space["model"](*small, p) - target) ** 2).sum() for p in (params, alone)]
+    assert costs[0] == pytest.approx(costs[1], rel=1e-3)
 
 
 def test_values_are_kept_in_their_bounds(judge, run):
@@ -46,7 +69,7 @@ def test_values_are_kept_in_their_bounds(judge, run):
 
 @pytest.mark.parametrize("result, message", [
     (lambda n, d, p: p[0] * np.nan * n, "model is nan at n = .*, d = "),
-    (lambda n, d, p: n[:-1] * p[0], r"shape \(72, 39\)"),
+    (lambda n, d, p: n[:-1] * p[0], r"shape \(1152, 39\)"),
     (lambda n, d, p: "x", "model holds a str")])
 def test_messages(result, message, judge):
   with pytest.raises(core.Invalid, match=message):
