@@ -289,7 +289,7 @@ def test_the_code_that_it_writes_is_of_no_held_out_family():
   own = {line.strip() for task in held for line in task.seed.split("\n")} - shared
   calls = lambda text: set(re.findall(r"np\.\w+|(?<=def )\w+", text))
   special = set().union(*(calls(task.seed) for task in held)) - set().union(*(calls(t.seed) for t in TRAIN.values()))
-  assert held and len(own) > 20 and {"np.convolve", "radii"} < special
+  assert held and len(own) > 20 and "radii" in special
   for name in ("blocks.py", "kinds.py"):
     text = (pathlib.Path(scripted.__file__).parent / name).read_text()
     assert not [line for line in own if len(line) > 8 and line in text]
