@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from eft_jax import core
 
+TASK = core.load("ap_free_set_122")
+
 
 def test_base_three_without_twos_is_optimal_up_to_122(judge):
   task = core.load("ap_free_set_122")
@@ -37,7 +39,7 @@ def test_the_verdict_equals_a_second_check(judge, numbers):
   free = [x for x in range(1, 123) if x not in numbers and not any(
       b - a == c - b for a, b, c in itertools.combinations(sorted([*numbers, x]), 3))]
   try:
-    score = judge(core.load("ap_free_set_122"), numbers)
+    score = judge(TASK, numbers)
     assert legal and score.metrics["numbers_that_could_be_added"] == len(free)
   except core.Invalid:
     assert not legal

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from eft_jax import core
 
+TASK = core.load("binary_code_9_4")
 GRAY = {0: (0, 0), 1: (0, 1), 2: (1, 1), 3: (1, 0)}
 
 
@@ -55,6 +56,6 @@ def test_the_verdict_equals_a_second_check(judge, codes):
   words = [np.array([c >> i & 1 for i in range(9)]) for c in codes]
   legal = all((a != b).sum() >= 4 for a, b in itertools.combinations(words, 2))
   try:
-    assert judge(core.load("binary_code_9_4"), words).value == len(codes) and legal
+    assert judge(TASK, words).value == len(codes) and legal
   except core.Invalid:
     assert not legal

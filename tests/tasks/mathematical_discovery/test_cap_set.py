@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from eft_jax import core
 
+TASK = core.load("cap_set_4")
+
 
 def vectors(n):
   return np.indices([3] * n).reshape(n, -1).T
@@ -71,6 +73,6 @@ def test_the_verdict_equals_a_second_check(judge, points):
   lines = [t for t in itertools.combinations(points, 3) if all(len({*c}) in (1, 3) for c in zip(*t, strict=True))]
   legal = not lines and len(set(points)) == len(points)
   try:
-    assert judge(core.load("cap_set_4"), points).value == len(points) and legal
+    assert judge(TASK, points).value == len(points) and legal
   except core.Invalid:
     assert not legal

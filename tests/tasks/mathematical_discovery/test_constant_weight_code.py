@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from eft_jax import core
 
+TASK = core.load("constant_weight_code_9_4")
+
 
 def witt_design():
   """S(5, 6, 12): images of the squares modulo 11, with 0, under x -> x + 1, x -> 3 x and x -> -1/x; 11 is infinity."""
@@ -69,6 +71,6 @@ def test_messages_name_the_blocks(judge):
 def test_the_verdict_equals_a_second_check(judge, blocks):
   legal = all(len(a & b) <= 2 for a, b in itertools.combinations(blocks, 2))
   try:
-    assert judge(core.load("constant_weight_code_9_4"), np.array([*map(list, blocks)])).value == len(blocks) and legal
+    assert judge(TASK, np.array([*map(list, blocks)])).value == len(blocks) and legal
   except core.Invalid:
     assert not legal

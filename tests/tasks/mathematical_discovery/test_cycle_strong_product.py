@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from eft_jax import core
 
+TASK = core.load("cycle_strong_product_7_3")
+
 
 def test_linear_codes_score_one(judge):
   pentagon = [[x, 2 * x % 5, y, 2 * y % 5] for x in range(5) for y in range(5)]
@@ -40,6 +42,6 @@ def test_the_verdict_equals_a_second_check(judge, words):
   legal = not any(all(a == b or cycle.has_edge(a, b) for a, b in zip(v, w, strict=True))
                   for v, w in itertools.combinations(words, 2))
   try:
-    assert judge(core.load("cycle_strong_product_7_3"), words).value == len(words) and legal
+    assert judge(TASK, words).value == len(words) and legal
   except core.Invalid:
     assert not legal

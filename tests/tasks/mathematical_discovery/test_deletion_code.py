@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from eft_jax import core
 
+TASK = core.load("deletion_code_7")
+
 
 def varshamov_tenengolts(n):
   return [w for w in itertools.product((0, 1), repeat=n) if sum(i * x for i, x in enumerate(w, 1)) % (n + 1) == 0]
@@ -45,6 +47,6 @@ def common_subsequence(a, b):
 def test_the_verdict_equals_a_second_check(judge, words):
   legal = all(common_subsequence(a, b) < 6 for a, b in itertools.combinations(words, 2))
   try:
-    assert judge(core.load("deletion_code_7"), words).value == len(words) and legal
+    assert judge(TASK, words).value == len(words) and legal
   except core.Invalid:
     assert not legal

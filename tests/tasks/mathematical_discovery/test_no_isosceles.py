@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from eft_jax import core
 
+TASK = core.load("no_isosceles_8")
+
 
 @pytest.mark.parametrize("n", [8])
 def test_known_sets_score_one(n, judge, known):
@@ -36,6 +38,6 @@ def test_the_verdict_equals_a_second_check(judge, points):
   sides = [squared_sides(triple) for triple in itertools.combinations(points, 3)]
   legal = len(set(points)) == len(points) and not any(a == b and a + b == c for a, b, c in sides)
   try:
-    assert judge(core.load("no_isosceles_8"), points).value == len(points) and legal
+    assert judge(TASK, points).value == len(points) and legal
   except core.Invalid:
     assert not legal

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from eft_jax import core
 
+TASK = core.load("peaceable_queens_8")
 LARGEST = {
     8: "00200022 00200220 00000200 01000000 11000000 10011000 00000022 01011000",
     10: "2002200000 0202220000 0000000111 2002020000 2200200000 0200000000 0000000100 0010001010 0010001101 0010000110",
@@ -44,6 +45,6 @@ def test_the_verdict_equals_a_second_check(judge, white, black):
   legal = all(w % 8 != b % 8 and w // 8 != b // 8 and abs(w % 8 - b % 8) != abs(w // 8 - b // 8)
               for w in white for b in black)
   try:
-    assert judge(core.load("peaceable_queens_8"), board).value == min(len(set(white)), len(set(black))) and legal
+    assert judge(TASK, board).value == min(len(set(white)), len(set(black))) and legal
   except core.Invalid:
     assert not legal

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from eft_jax import core
 
+TASK = core.load("schur_coloring_4")
+
 
 @pytest.mark.parametrize("k", [4, 5])
 def test_known_colorings_score_one(k, judge, known):
@@ -37,6 +39,6 @@ def test_the_verdict_equals_a_second_check(judge, colors):
   of = dict(enumerate(colors, 1))
   legal = not any(of[x] == of[y] == of.get(x + y) for x, y in itertools.product(of, of))
   try:
-    assert judge(core.load("schur_coloring_4"), colors).value == len(colors) and legal
+    assert judge(TASK, colors).value == len(colors) and legal
   except core.Invalid:
     assert not legal

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from eft_jax import core
 
+TASK = core.load("snake_in_box_5")
 LONGEST = {
     5: [0, 1, 3, 7, 15, 14, 12, 28, 29, 25, 27, 26, 18, 22],
     6: [0, 1, 3, 7, 15, 13, 12, 28, 20, 21, 53, 37, 36, 38, 46, 62, 63, 59, 43, 41, 40, 56, 48, 50, 18, 26, 10],
@@ -43,6 +44,6 @@ def test_the_verdict_equals_a_second_check(judge, bits):
   inside = nx.relabel_nodes(cube, corner).subgraph(path)
   legal = len(set(path)) == len(path) and inside.number_of_edges() == len(bits)
   try:
-    assert judge(core.load("snake_in_box_5"), path).value == len(bits) and legal
+    assert judge(TASK, path).value == len(bits) and legal
   except core.Invalid:
     assert not legal

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from eft_jax import core
 
+TASK = core.load("sparse_ruler_68")
+
 
 def wichmann(r, s):
   gaps = [1] * r + [r + 1] + [2 * r + 1] * r + [4 * r + 3] * s + [2 * r + 2] * (r + 1) + [1] * r
@@ -38,6 +40,6 @@ def test_the_verdict_equals_a_second_check(judge, gone):
   marks = sorted(set(range(69)) - gone)
   legal = {b - a for a, b in itertools.combinations(marks, 2)} == set(range(1, 69))
   try:
-    assert judge(core.load("sparse_ruler_68"), marks).value == len(marks) and legal
+    assert judge(TASK, marks).value == len(marks) and legal
   except core.Invalid:
     assert not legal

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from eft_jax import core
 
+TASK = core.load("square_free_grid_10")
+
 
 def squares(points):
   """Sets of four points with four equal sides and two equal diagonals of twice their square."""
@@ -37,7 +39,7 @@ def test_a_known_set(judge, known):
 def test_the_verdict_equals_a_second_check(judge, points):
   legal = not any(squares(points))
   try:
-    score = judge(core.load("square_free_grid_10"), sorted(points))
+    score = judge(TASK, sorted(points))
     grid = set(itertools.product(range(10), repeat=2)) - points
     addable = [p for p in grid if not any(p in four for four in near_squares(points, p))]
     assert legal and score.metrics["points_that_could_be_added"] == len(addable)

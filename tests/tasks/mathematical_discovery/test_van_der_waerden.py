@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from eft_jax import core
 
+TASK = core.load("van_der_waerden_3_8")
 LONGEST = {
     (4, 4): "1101110001011011100010010111000100",
     (3, 8): "111101101111010111101110111110011111011101111010111101101",
@@ -45,6 +46,6 @@ def test_the_verdict_equals_a_second_check(judge, word):
   legal = not any(all(word[s + j * d] == c for j in range(k)) for c, k in ((0, 3), (1, 8))
                   for s, d in itertools.product(range(24), range(1, 24)) if s + d * (k - 1) < len(word))
   try:
-    assert judge(core.load("van_der_waerden_3_8"), word).value == len(word) and legal
+    assert judge(TASK, word).value == len(word) and legal
   except core.Invalid:
     assert not legal
