@@ -126,6 +126,6 @@ TASKS = [
         statement=HIDDEN_STATEMENT.format(count=len(PUBLIC) + HIDDEN, public=len(PUBLIC), hidden=HIDDEN),
         brief=HIDDEN_BRIEF, seed=pathlib.Path(__file__).with_name("seed.batch.py").read_text(), entry="solve",
         direction="max", baseline=0.8681, best_known=1.113, spread=0.062,
-        source="our own reference: the rule from noisy starts",
+        source="our own reference: the rule from noisy starts, then tabu search",
         limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=evaluate_hidden)
 ]

@@ -82,7 +82,7 @@ TASKS = [
         statement=STATEMENT.format(share=share, count=len(PUBLIC) + HIDDEN, public=len(PUBLIC), hidden=HIDDEN),
         brief=BRIEF, seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="solve", direction="max",
         baseline=baseline, best_known=best, spread=spread,
-        source="our own reference: greedy by the dual prices, then exchanges",
+        source="our own reference: greedy by noisy dual prices, best of many",
         limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=functools.partial(evaluate, share=share))
     for kind, (share, baseline, best, spread) in KINDS.items()
 ]

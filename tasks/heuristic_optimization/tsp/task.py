@@ -78,7 +78,7 @@ TASKS = [
         statement=STATEMENT.format(words=words, count=len(PUBLIC) + HIDDEN, public=len(PUBLIC), hidden=HIDDEN,
                                    **POINTS),
         brief=BRIEF, seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="solve", direction="max",
-        baseline=baseline, best_known=best, spread=spread, source="our own reference: 2-opt and or-opt with restarts",
+        baseline=baseline, best_known=best, spread=spread, source="our own reference: 2-opt with restarts",
         limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=functools.partial(evaluate, kind=kind))
     for kind, (words, baseline, best, spread) in KINDS.items()
 ]
