@@ -1,7 +1,7 @@
 """Euclidean travelling salesman: short closed tours through points that are uniform or clustered. Solver shape.
 
 Instances are ours, from hidden seeds. Lengths are compared with the minimum spanning tree, a lower bound that costs
-nothing; the optimal tour lies near 0.85 of it, so that both fidelities compare.
+nothing; the ratio of the optimal tour lies near 0.8, so that both fidelities compare.
 """
 
 import functools
