@@ -22,6 +22,7 @@ from eft_jax.search.archives import Choice
 Counter = Callable[[Prompt], int]
 Profile = Literal["full", "compact"]
 BUDGETS = {"full": 16384, "compact": 512}
+CPP_ESTIMATE = 1.5  # the estimate takes C++, full of brackets and operators, for about so many times the tokens it has
 CURRENT = "## Current program"  # the heading of the program to improve; the last one of a prompt counts
 SECOND = "## Second program"    # the same for the one to combine it with
 BEFORE = "## The program before the change"
@@ -165,7 +166,8 @@ def compose(task: Task, choice: Choice, profile: Profile, edit: str, count_token
     TooLong: says how long the shortest form is.
   """
   count_tokens = count_tokens or estimate
-  budget = budget or BUDGETS[profile]
+  if not budget:
+    budget = int(BUDGETS[profile] * (CPP_ESTIMATE if task.language == "cpp" and count_tokens is estimate else 1))
   versions = _compact(task, choice, edit) if profile == "compact" else _full(task, choice, edit)
   for prompt, shown in versions:
     tokens = len(prompt.system) + len(prompt.user) + 17  # no estimate is above that

@@ -61,6 +61,15 @@ def test_the_estimate_is_cautious_on_programs_and_prose(count):
       assert count(prompt) <= prompts.estimate(prompt) <= 2.2 * count(prompt) + 40
 
 
+def test_compact_has_room_for_programs_in_cpp(choice, attempt, count):
+  """By the estimate, which takes brackets for tokens, and by true tokens."""
+  for task in core.load_all().values():
+    if task.language == "cpp":
+      shown = dataclasses.replace(choice, parent=attempt(0, 0.5, program=task.seed_program), previous=())
+      estimated, true = (prompts.compose(task, shown, "compact", "diff", c) for c in (prompts.estimate, count))
+      assert task.brief in estimated.prompt.user and estimated.tokens <= 768 and true.tokens <= 512, task.name
+
+
 def test_compact_trims_the_last_try_then_the_brief_then_gives_up(choice):
   def parts(budget):
     user = prompts.compose(TASK, choice, "compact", "diff", budget=budget).prompt.user
