@@ -63,7 +63,7 @@ def test_messages(judge):
 
 
 @hypothesis.given(st.lists(st.lists(st.integers(-3, 3), min_size=5, max_size=5), min_size=1, max_size=6))
-@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.settings(max_examples=30, deadline=None)
 def test_the_verdict_equals_a_second_check(judge, vectors):
   longest = max(sum(x * x for x in v) for v in vectors)
   legal = all(any(v) for v in vectors) and all(

@@ -29,7 +29,7 @@ def test_simple_functions_have_their_exact_values(judge):
 
 
 @hypothesis.given(st.lists(st.floats(0, 1e6), min_size=1, max_size=12))
-@hypothesis.settings(max_examples=80, deadline=None)
+@hypothesis.settings(max_examples=30, deadline=None)
 def test_the_value_equals_exact_arithmetic(judge, heights):
   if max(heights) < 1e-100:
     with pytest.raises(core.Invalid, match="largest height"):
