@@ -26,7 +26,7 @@ DROPPED = ("seed", *sorted(outcome.value for outcome in NEVER_TRAINED_ON | _REPL
 
 
 # Of tasks whose value is a ratio of CPU times: a relative change up to this one may be noise, and is no_change.
-TIMED_GAIN = 0.1
+TIMED_GAIN = 0.25
 
 
 class Lengths(NamedTuple):

@@ -71,6 +71,13 @@ def test_beyond_what_is_plausible_there_is_no_gain_but_a_flag(clock):
   assert score.metrics["speedup"] > 1e5
 
 
+def test_fast_calls_are_repeated_and_slow_ones_are_not(clock):
+  slow, fast = Session([0.1] * 30), Session([1e-4] * 30)
+  run(slow, clock, 0.4, count=12)
+  run(fast, clock, 4e-4, count=12)
+  assert slow.log.count("candidate") == 1 + 5 and fast.log.count("candidate") == 1 + 12
+
+
 def test_values_are_coarse():
   assert {speed.quantised(r) for r in (0.971, 1.0, 1.029)} == {1.0}
   assert speed.quantised(1.05) == 1.05 and speed.quantised(0.5) == pytest.approx(0.5, rel=0.025)

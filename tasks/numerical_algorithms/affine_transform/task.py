@@ -13,7 +13,7 @@ from eft_jax import core
 from eft_jax.core import speed
 
 SIZES = {"search": 128, "full": 512}
-ROUNDS = {"search": 5, "full": 7}
+ROUNDS = {"search": 17, "full": 7}
 TOLERANCE = 1e-7
 
 STATEMENT = """Apply an affine transform to an image, faster than the reference.

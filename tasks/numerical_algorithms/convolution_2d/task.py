@@ -13,7 +13,7 @@ from eft_jax import core
 from eft_jax.core import speed
 
 SIZES = {"search": (72, 16), "full": (256, 60)}  # of image and kernel
-ROUNDS = {"search": 5, "full": 5}
+ROUNDS = {"search": 17, "full": 5}
 TOLERANCE = 1e-8
 
 STATEMENT = """Compute the full convolution of two matrices, faster than the reference.

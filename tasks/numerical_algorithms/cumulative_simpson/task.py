@@ -13,7 +13,7 @@ from eft_jax import core
 from eft_jax.core import speed
 
 SIZES = {"search": (40, 301), "full": (100, 1001)}  # rows, samples per row
-ROUNDS = {"search": 5, "full": 3}
+ROUNDS = {"search": 17, "full": 3}
 TOLERANCE = 1e-9
 
 STATEMENT = """Compute running integrals of sampled functions by Simpson's rule, faster than the reference.

@@ -13,7 +13,7 @@ from eft_jax import core
 from eft_jax.core import speed
 
 SIZES = {"search": (12_000, 600), "full": (200_000, 2000)}  # of signal and kernel
-ROUNDS = {"search": 5, "full": 5}
+ROUNDS = {"search": 17, "full": 5}
 TOLERANCE = 1e-8
 
 STATEMENT = """Compute the linear convolution of a long signal with a shorter one, faster than the reference.

@@ -12,7 +12,7 @@ from eft_jax import core
 from eft_jax.core import speed
 
 SIZES = {"search": (12, 300, 200), "full": (20, 800, 600)}  # pairs, sizes of the two samples
-ROUNDS = {"search": 5, "full": 3}
+ROUNDS = {"search": 17, "full": 3}
 TOLERANCE = 1e-9
 
 STATEMENT = """Compare pairs of samples by the Kolmogorov-Smirnov statistic, faster than the reference: the largest \

@@ -12,7 +12,7 @@ from eft_jax import core
 from eft_jax.core import speed
 
 SIZES = {"search": (12, 8), "full": (200, 10)}  # number of polynomials, their degree
-ROUNDS = {"search": 5, "full": 3}
+ROUNDS = {"search": 17, "full": 3}
 TOLERANCE = 1e-6
 APART, WITHIN = 0.15, 2.0
 

@@ -12,7 +12,7 @@ from eft_jax import core
 from eft_jax.core import speed
 
 SIZES = {"search": (10, 20), "full": (40, 60)}  # number of matrices, their order
-ROUNDS = {"search": 5, "full": 3}
+ROUNDS = {"search": 17, "full": 3}
 TOLERANCE = 1e-7
 SMALLEST = 0.05  # magnitude of an eigenvalue, so that iterations for the sign of a matrix end
 

@@ -12,7 +12,7 @@ from eft_jax import core
 from eft_jax.core import speed
 
 SIZES = {"search": (60, 150), "full": (500, 300)}  # points, their dimension
-ROUNDS = {"search": 5, "full": 3}
+ROUNDS = {"search": 17, "full": 3}
 TOLERANCE = 1e-7
 
 STATEMENT = """Project points to the probability simplex, faster than the reference: for each point the nearest one, \

@@ -12,7 +12,7 @@ from eft_jax import core
 from eft_jax.core import checks, speed
 
 SIZES = {"search": (4, 40), "full": (4, 80)}  # instances, their size
-ROUNDS = {"search": 5, "full": 3}
+ROUNDS = {"search": 17, "full": 3}
 
 STATEMENT = """Find stable matchings, faster than the reference: each of n on one side (a) is matched with one of n \
 on the other (b) so that no a and b prefer each other to their partners. Return the one that is best for side a.
