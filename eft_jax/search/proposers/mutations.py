@@ -69,11 +69,14 @@ def _site(program: ProgramText, i: int, bracket: tuple[str, str]) -> Site:
   if (bracket[1] == "range" and after is not None and after.text == ")") or (
       program.language == "cpp" and line.startswith("for") and before is not None and before.text in ("<", "<=")):
     return Site(token, 3.0, "rounds")
+  if program.language == "cpp" and re.fullmatch(r"return \d+;", line):
+    return Site(token, 0.0, "place")  # the exit code
   if before is not None and before.text == "=" and alone and i > 1 and tokens[i - 2].kind == "name":
     name = tokens[i - 2].text
     if name in _FIXED_NAMES:
       return Site(token, 0.0, "name", name)
-    return Site(token, 3.0, "name", name)
+    head = program.language == "cpp" and line.startswith("for")  # where a loop begins is seldom free
+    return Site(token, 0.3 if head else 3.0, "name", name)
   if bracket[0] == "[" and not real:
     return Site(token, 0.3, "place")
   return Site(token, 3.0 if real else 1.0, "place")

@@ -130,6 +130,14 @@ def test_loops_that_only_count_run_more_often():
       "for (int t = 0; t < (8 * n) / 2; t++) {"}
 
 
+def test_cpp_exit_codes_stay_and_loops_seldom_begin_elsewhere():
+  source = "int main() {\n  int best = 3;\n  for (int i = 0; i < 9; i++) {\n    best += i;\n  }\n  return 0;\n}\n"
+  weights = {site.token.line: site.weight for site in mutations.sites(ProgramText(source, "cpp"))
+             if site.role == "name"}
+  assert weights == {1: 3.0, 2: 0.3}
+  assert not [site for site in mutations.sites(ProgramText(source, "cpp")) if site.token.line == 5]
+
+
 def test_cpp_declarations_keep_their_names():
   cpp = "int n, m;\nint main() {\n  scanf(\"%d\", &n);\n  int k = n + 1;\n  m = k * k;\n}\n"
   assert all("scanf(\"%d\", &n)" in line or "int n, m;" not in line and "&" not in line
