@@ -13,15 +13,15 @@ from eft_jax import core
 
 PUBLIC_SEEDS = tuple(range(8))
 HIDDEN = 8
-SIZES = {"search": (600, 400, 24), "full": (6000, 3000, 200)}  # characters shown, characters judged, pieces
+SIZES = {"search": (600, 400, 24), "full": (6000, 3000, 24)}  # characters shown, characters judged, pieces
 LONGEST = 10
 
-STATEMENT = """A tokenizer has a token for every single character and for {search[2]} longer pieces of text \
-({full[2]} at full fidelity). Choose the pieces so that texts of a language need few tokens.
+STATEMENT = """A tokenizer has a token for every single character and for {search[2]} longer pieces of text. Choose \
+the pieces so that texts of a language need few tokens.
 
-Write `pieces(texts, count)`. `texts` is a list of {instances} texts of about {search[0]} characters ({full[0]}) in \
-made-up languages: lower-case words, made of stems and endings, with spaces between them. Return a list of \
-{instances} lists of at most `count` pieces, each a text of 2 to {longest} characters, spaces allowed.
+Write `pieces(texts, count)`. `texts` is a list of {instances} texts of about {search[0]} characters ({full[0]} at \
+full fidelity) in made-up languages: lower-case words, made of stems and endings, with spaces between them. Return a \
+list of {instances} lists of at most `count` pieces, each a text of 2 to {longest} characters, spaces allowed.
 
 Invalid: another number of lists, more than `count` pieces, pieces that are not text, or shorter or longer.
 
