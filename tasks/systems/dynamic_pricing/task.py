@@ -85,6 +85,6 @@ TASKS = [
         name="dynamic_pricing_own", family="dynamic_pricing", domain="systems",
         statement=STATEMENT.format(instances=len(PUBLIC_SEEDS) + HIDDEN, **DAYS), brief=BRIEF,
         seed=pathlib.Path(__file__).with_name("seed.py").read_text(), entry="price", direction="max", baseline=0.391,
-        spread=0.08, best_known=1.0, source="a bound: the best fixed price for the true demand curve from the first day",
+        spread=0.08, best_known=1.0, source="a bound: the best fixed price under the true curve from the first day",
         limits=core.Limits(cpu_seconds=0.5, wall_seconds=10.0), evaluate=evaluate)
 ]
