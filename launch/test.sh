@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs everything: ruff, all tests on Python 3.11, the fast ones on 3.12 where it is found. Prints each part's time.
-# There is no torch on 3.12. Its tests run beside the slow ones of 3.11, which leave a core idle much of the time.
+# There is no torch on 3.12. Its tests run beside those of 3.11, which leave a core idle much of the time.
 #   bash launch/test.sh              all
 #   bash launch/test.sh fast         without the tests marked slow, without 3.12
 set -euo pipefail
@@ -22,16 +22,16 @@ part "ruff" ruff check .
 if [ "$mode" = fast ]; then
   part "fast tests" python -m pytest -q -m "not slow"
 else
-  part "fast tests" python -m pytest -q -m "not slow" --durations=10
   other= log=$(mktemp)
   trap 'rm -f "$log"; [ -z "$other" ] || kill "$other" 2>/dev/null || true' EXIT
   if next=$(find_python 3.12) && [ "$("$python" --version)" != "$("$next" --version)" ]; then
     (use_venv .venv312 "$next" check && exec python -m pytest -q -m "not slow") > "$log" 2>&1 &
     other=$!
   fi
-  part "slow tests, with those of 3.12 beside them" python -m pytest -q -m slow --durations=20
+  part "fast tests" python -m pytest -q -m "not slow" --durations=10
+  part "slow tests" python -m pytest -q -m slow --durations=20
   beside() { local status=0; wait "$other" || status=$?; cat "$log"; return $status; }
-  [ -z "$other" ] || part "rest of the fast tests, 3.12" beside
+  [ -z "$other" ] || part "rest of the fast tests on 3.12, which ran beside all others" beside
 fi
 echo "=== time of each part"
 printf '%s\n' "${times[@]}"

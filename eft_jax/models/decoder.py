@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -82,19 +83,28 @@ def hidden(
           path=attention_path, packed=packed)
     return blocks.Block(config, kind, layer)(x, ropes, attend)
 
-  def period(x: jax.Array, stacks: specs.Params) -> tuple[jax.Array, None]:
-    for place in sorted(stacks, key=int):
-      kind = config.pattern[int(place)]
-      x = gathering.keep(x, "batch", "tokens", None)
-      x = run(kind, x, gathering.gather(stacks[place], specs.layer(config, kind), compute_dtype))
-    return gathering.keep(x, "batch", "tokens", None), None
+  def block(kind: str, x: jax.Array, layer: specs.Params) -> jax.Array:
+    return run(kind, gathering.keep(x, "batch", "tokens", None),
+               gathering.gather(layer, specs.layer(config, kind), compute_dtype))
 
+  block_of = {kind: functools.partial(block, kind) for kind in config.pattern}
+  scanned = scan and specs.is_stacked(params)
   if remat != "none" or gathering.auto_mesh():
     policy = REMAT[remat] or jax.checkpoint_policies.save_anything_except_these_names("gathered")
-    period = jax.checkpoint(period, policy=policy, prevent_cse=not (scan and specs.is_stacked(params)))
+    # Layer by layer, so that the backward pass holds what one of them makes. Only a scan's body of one layer does
+    # without the barrier: of several, the compiler would compute all again at once.
+    barrier = not (scanned and len(config.pattern) == 1)
+    block_of = {kind: jax.checkpoint(one, policy=policy, prevent_cse=barrier)
+                      for kind, one in block_of.items()}
+
+  def period(x: jax.Array, stacks: specs.Params) -> tuple[jax.Array, None]:
+    for place in sorted(stacks, key=int):
+      x = block_of[config.pattern[int(place)]](x, stacks[place])
+    return gathering.keep(x, "batch", "tokens", None), None
+
   x = embed(config, params, tokens, compute_dtype)
   for stacks in _periods(config, params, scan):
-    x, _ = jax.lax.scan(period, x, stacks) if scan and specs.is_stacked(params) else period(x, stacks)
+    x, _ = jax.lax.scan(period, x, stacks) if scanned else period(x, stacks)
   return layers.RMSNorm(config, params["norm"])(x)
 
 

@@ -1,6 +1,7 @@
 """Dishonest results in the place of every task's honest one: none scores more than it is worth."""
 
 import dataclasses
+import time
 import traceback
 
 import numpy as np
@@ -14,8 +15,15 @@ TASKS = core.load_all()
 each_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 
+@pytest.fixture
+def clocks(monkeypatch):
+  """Puts back what a cheat patches, which in the sandbox ends with its process."""
+  for name in ("time", "perf_counter", "process_time", "monotonic", "perf_counter_ns", "time_ns"):
+    monkeypatch.setattr(time, name, getattr(time, name))
+
+
 @each_task
-def test_no_cheat_scores(task, run):
+def test_no_cheat_scores(task, run, clocks):
   honest = run(task).value
   faults = {}
   for cheat in cheats(task):

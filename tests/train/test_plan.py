@@ -27,7 +27,8 @@ def of_config(name):
 
 
 def small(settings, **changes):
-  return dataclasses.replace(settings, plan_only=True, data=train.DataSettings(row_length=128, batch_size=8), **changes)
+  data = dataclasses.replace(settings.data, row_length=128, batch_size=8)
+  return dataclasses.replace(settings, plan_only=True, data=data, **changes)
 
 
 @needs_compiler
@@ -78,17 +79,25 @@ def test_a_plan_counts_what_the_step_does(planned):
 
 @pytest.mark.slow
 @needs_compiler
-def test_the_tpu_compiler_says_what_a_pod_would_need():
-  config = models.tiny(models.PRESETS["gemma2_2b"], num_layers=2, head_dim=128, model_dim=512, vocab_size=1024)
-  settings = small(train.TrainSettings(model="gemma2_2b", accelerator="v5e-4", compute_dtype="bfloat16"))
+@pytest.mark.parametrize("name", [*CONFIGS, "gemma3_270m_kto"])
+def test_the_plan_of_every_config_on_four_chips(name):
+  """The config's own objective, optimizer, precision and remat with a narrow twin of its model, by the TPU compiler."""
+  settings = of_config(name)
+  chip = settings.accelerator.split("-")[0]
+  config = models.PRESETS[settings.model]
+  layers = len(config.pattern)
+  config = models.tiny(config, num_layers=layers, head_dim=128, model_dim=512, vocab_size=1024)
+  tensor = min(2, settings.mesh.tensor)
+  settings = small(settings, accelerator=f"{chip}-4", accumulate=min(2, settings.accumulate),
+                   mesh=train.MeshSettings(fsdp=4 // tensor, tensor=tensor))
   found = plan.make(settings, config)
-  assert found["fits"] and found["compiler"] == "the TPU compiler, topology v5e:2x2" and found["devices"] == 4
+  assert found["fits"] and found["compiler"].startswith(f"the TPU compiler, topology {chip}") and found["devices"] == 4
   kinds = {row["kind"] for row in found["collectives"]}
-  assert "all-gather" in kinds and max(row["bytes_each"] for row in found["collectives"]) <= 4 * 1024 * 512
+  assert "all-gather" in kinds and max(row["bytes_each"] for row in found["collectives"]) <= 4 * 1024 * 512 * layers
   seconds = found["seconds"]
   assert 0 < seconds["flops_only"] <= seconds["device"] <= seconds["step_hidden"] <= seconds["step_exposed"]
   assert 0 < found["mfu"]["exposed"] <= found["mfu"]["hidden"] <= 1
-  assert "Time of a step" in plan.table(found) and found["chip"]["hbm"] == 16e9
+  assert "Time of a step" in plan.table(found)
 
 
 @pytest.mark.ondemand
