@@ -1,10 +1,12 @@
 """What holds for every task: its texts, its seed program, its numbers."""
 
 import ast
+import contextlib
 import dataclasses
 import math
 import random
 import re
+import signal
 import time
 
 import numpy as np
@@ -113,7 +115,8 @@ def test_single_edits_of_the_seed_move_the_value_both_ways(task, run):
   random.Random(3).shuffle(edits)
   for program in edits[:40 if task.language == "cpp" else None]:
     try:
-      value = run(task, program).value
+      with alarm(5):
+        value = run(task, program).value
     except Exception:  # some edits break the program, as they should
       worse += 1
       continue
@@ -122,6 +125,20 @@ def test_single_edits_of_the_seed_move_the_value_both_ways(task, run):
     if min(better, worse) >= 3:
       return
   pytest.fail(f"{better} edits make it better, {worse} worse")
+
+
+@contextlib.contextmanager
+def alarm(seconds: int):
+  """TimeoutError after so long: an edit may make a loop endless."""
+  def ring(*_):
+    raise TimeoutError
+  before = signal.signal(signal.SIGALRM, ring)
+  signal.alarm(seconds)
+  try:
+    yield
+  finally:
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 def single_literal_edits(source: str) -> list[str]:

@@ -14,7 +14,8 @@ SPLIT = task_lib.read_split()
 def test_every_held_out_family_says_which_of_its_tasks_are_compared():
   names = task_lib.evaluation_tasks()
   assert len(names) == len(set(names)) == 22
-  assert all(name.startswith(family) for family, tasks in SPLIT.items() for name in tasks)
+  assert all(TASKS[name].family == family for family, tasks in SPLIT.items() for name in tasks)
+  assert set(SPLIT) <= {task.family for task in TASKS.values()}, "held_out.txt names a family without a folder"
 
 
 def test_no_family_stands_on_both_sides():
