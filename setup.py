@@ -31,7 +31,7 @@ CORE = [
 ]
 
 # Enough for the tests that compare with nothing else; `test` adds torch and transformers for the parity tests.
-CHECK = ["hypothesis>=6.100", "pandas>=2.2", "pytest>=8.3", "ruff>=0.12"]
+CHECK = ["hypothesis>=6.100", "networkx>=3.2", "pandas>=2.2", "pytest>=8.3", "ruff>=0.12"]
 
 # No wheel of Ray for a Python means no Ray pool there; all else works.
 RAY = ["ray>=2.40,<3; python_version<'3.14'"]
