@@ -121,7 +121,7 @@ def test_fix_and_crossover_follow_from_what_they_name(tmp_path, fake, run):
   run(settings(steps=150, prompt=SHARES), tmp_path / "a", pool)
   done = attempts(tmp_path / "a")
   kinds = {kind: [a for a in done if a.edit == kind] for kind in ("diff", "rewrite", "crossover", "fix")}
-  assert all(len(found) > 10 for found in kinds.values())
+  assert all(len(found) >= 8 for found in kinds.values()), {kind: len(found) for kind, found in kinds.items()}
   for a in kinds["fix"]:
     broken = done[a.parent]
     assert not broken.ok and broken.program.source.strip() in a.prompt.user and a.parent_hash == broken.program.hash
