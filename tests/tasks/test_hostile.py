@@ -15,7 +15,7 @@ TASKS = core.load_all()
 each_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def clocks(monkeypatch):
   """Puts back what a cheat patches, which in the sandbox ends with its process."""
   for name in ("time", "perf_counter", "process_time", "monotonic", "perf_counter_ns", "time_ns"):
@@ -23,7 +23,7 @@ def clocks(monkeypatch):
 
 
 @each_task
-def test_no_cheat_scores(task, run, clocks):
+def test_no_cheat_scores(task, run):
   honest = run(task).value
   faults = {}
   for cheat in cheats(task):
