@@ -2,7 +2,7 @@
 
 On: v5e-256, 128 rows of 8,192 tokens a step, all positions that the model has; a row is on two chips (mesh.tensor=2),
 which also halves the head of 256,000 tokens and its gradient.
-Expected memory: 9.7 of 16 GB per chip at the peak: 0.5 parameters and optimizer state, 9.1 temporaries.
+Expected memory: 9.1 of 16 GB per chip at the peak: 0.4 parameters and optimizer state, 8.4 temporaries.
 Expected time: at best 2.1 s a step, half a million tokens a second, 62 % MFU. Both are the plan's of 2026-11-23, libtpu
 0.0.42.1, not measured.
 

@@ -75,6 +75,7 @@ class Settled:
 
   def __init__(self, pool: sandbox.Pool, reference: str):
     self._pool, self._reference = pool, reference
+    self.settings = pool.settings  # the key of hidden seeds, which is part of the run's id
     self._known: dict[tuple[str, str], core.Attempt] = {}
     with store.Store(reference, read_only=True) as opened:
       for attempt in opened.read():

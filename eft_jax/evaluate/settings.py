@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from eft_jax.core import task as task_lib
 from eft_jax.core.settings import ConfigError, changeable
 from eft_jax.sandbox import SandboxSettings
 from eft_jax.search.archives import ArchiveSettings
@@ -19,7 +20,7 @@ class EvaluateSettings:
   Attributes:
     models: NAME=MODEL,NAME=MODEL,...; MODEL is a model name, a GGUF file, a Hugging Face folder, or the URL of a server
       that speaks SGLang's protocol. The first is the one that the others are compared with.
-    tasks: names, with commas between.
+    tasks: names, with commas between; 'heldout' is all that tasks/held_out.txt names for comparison.
     seed, repeats: one search per task for each of the seeds seed, seed + 1, ..., `repeats` of them.
     steps: replies per search; a multiple of batch.
     batch, group_size, lag: the logical clock, as in SearchSettings. One batch is decoded together.
@@ -56,6 +57,8 @@ class EvaluateSettings:
   @property
   def task_names(self) -> tuple[str, ...]:
     """The names in `tasks`."""
+    if self.tasks == "heldout":
+      return task_lib.evaluation_tasks()
     return tuple(name.strip() for name in self.tasks.split(","))
 
   @property
