@@ -7,4 +7,5 @@ from eft_jax.evaluate import EvaluateSettings
 def test_heldout_is_every_task_that_the_split_names():
   names = EvaluateSettings(tasks="heldout").task_names
   assert len(names) == 22 and names == task_lib.evaluation_tasks()
-  assert EvaluateSettings(tasks="thomson_energy_8, golomb_ruler_10").task_names == ("thomson_energy_8", "golomb_ruler_10")
+  two = EvaluateSettings(tasks="thomson_energy_8, golomb_ruler_10").task_names
+  assert two == ("thomson_energy_8", "golomb_ruler_10")
