@@ -128,7 +128,7 @@ def check_all(tasks: Sequence[core.Task], settings: sandbox.SandboxSettings) -> 
       found.append(verdict(task, fidelities, seeds) | {"cheats": len(cheated)})
       found[-1]["problems"] += faults(task, tried[task.name], cheated, seeds[0] if fidelities[0] == "search" else None)
       done += len(seeds) + len(cheated)
-      progress(done, total, "evaluations", task.name)
+      progress(done, total, "evaluation", task.name)
   rows = [(f["task"], f["split"], f["value"], f["score"], f"{1000 * f['cpu_seconds']:.0f} ms",
            "-" if f["full_score"] is None else f["full_score"], f["cheats"], "; ".join(f["problems"]) or "ok")
           for f in found]
