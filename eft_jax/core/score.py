@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -46,6 +46,18 @@ class Score:
     for place, number in enumerate(self.instances):
       if not math.isfinite(number):
         raise ValueError(f"Score.instances[{place}] must be finite, got {number}.")
+
+  @classmethod
+  def of_instances(cls, values: Sequence[float], public: int) -> Score:
+    """The mean over the hidden instances, with that over the public ones and the gap between them as metrics.
+
+    Args:
+      values: of single instances, higher is better, the `public` ones first; those are the score's `instances`.
+    """
+    shown, hidden = np.mean(values[:public]), np.mean(values[public:])
+    return cls(float(hidden), {"public": float(shown), "gap": float(hidden - shown)},
+               {"instances": "public values: " + " ".join(f"{v:.3f}" for v in values[:8])},
+               instances=tuple(values[:public]))
 
 
 def common_score(value: float | None, baseline: float, best_known: float) -> float:

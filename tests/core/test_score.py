@@ -29,3 +29,10 @@ def test_scores_are_finite(bad):
 def test_wrong_is_a_kind_of_invalid():
   assert issubclass(core.Wrong, core.Invalid)
   assert core.Outcome.INFRA in core.NEVER_TRAINED_ON and core.Outcome.NO_MATCH not in core.APPLIED
+
+
+def test_a_score_of_instances_is_the_mean_of_the_hidden_ones():
+  score = core.Score.of_instances([0.5, 1.0, 2.0, 3.0, 7.0], 2)
+  assert score.value == 4.0 and score.instances == (0.5, 1.0)
+  assert score.metrics == {"public": 0.75, "gap": 3.25}
+  assert score.artifacts == {"instances": "public values: 0.500 1.000 2.000 3.000 7.000"}

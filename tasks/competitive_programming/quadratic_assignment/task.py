@@ -88,10 +88,7 @@ def evaluate(session: core.Session) -> core.Score:
                           (mean - least)))
     except core.Invalid as error:
       raise core.Invalid(f"instance {place + 1}: {error}") from None
-  public, hidden = np.mean(values[:len(PUBLIC_SEEDS)]), np.mean(values[len(PUBLIC_SEEDS):])
-  return core.Score(float(hidden), {"public": float(public), "gap": float(hidden - public)},
-                    {"instances": "public values: " + " ".join(f"{v:.3f}" for v in values[:8])},
-                    instances=tuple(values[:len(PUBLIC_SEEDS)]))
+  return core.Score.of_instances(values, len(PUBLIC_SEEDS))
 
 
 TASKS = [

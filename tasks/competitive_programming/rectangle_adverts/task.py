@@ -93,10 +93,7 @@ def evaluate(session: core.Session) -> core.Score:
     if len(row) != 4 * len(wish):
       raise core.Invalid(f"line {place + 1} has {len(row)} numbers, expected {4 * len(wish)}")
     values.append(satisfaction(place, wish, row.reshape(-1, 4)))
-  public, hidden = np.mean(values[:len(PUBLIC_SEEDS)]), np.mean(values[len(PUBLIC_SEEDS):])
-  return core.Score(float(hidden), {"public": float(public), "gap": float(hidden - public)},
-                    {"instances": "public values: " + " ".join(f"{v:.3f}" for v in values[:8])},
-                    instances=tuple(values[:len(PUBLIC_SEEDS)]))
+  return core.Score.of_instances(values, len(PUBLIC_SEEDS))
 
 
 TASKS = [

@@ -65,10 +65,7 @@ def evaluate(session: core.Session) -> core.Score:
   found, given = instances(PUBLIC_SEEDS + tuple(session.seeds("words", HIDDEN)), n, m)
   rows = text.letters(session.call("main", given), len(found), ALPHABET, range(n * n, n * n + 1))
   values = [held(words, n, row) for words, row in zip(found, rows, strict=True)]
-  public, hidden = np.mean(values[:len(PUBLIC_SEEDS)]), np.mean(values[len(PUBLIC_SEEDS):])
-  return core.Score(float(hidden), {"public": float(public), "gap": float(hidden - public)},
-                    {"instances": "public values: " + " ".join(f"{v:.3f}" for v in values[:8])},
-                    instances=tuple(values[:len(PUBLIC_SEEDS)]))
+  return core.Score.of_instances(values, len(PUBLIC_SEEDS))
 
 
 TASKS = [
