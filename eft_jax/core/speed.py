@@ -20,6 +20,7 @@ from eft_jax.core import checks
 from eft_jax.core.score import Score, Wrong
 from eft_jax.core.task import Session
 
+IS_EVALUATION = True  # the version of a task that uses this module changes with it
 STEP = 1.05        # values are whole powers of it
 SAME = 0.03        # relative difference of the two times that counts as none
 _SHORTEST = 1e-6   # seconds; no call is faster

@@ -9,6 +9,7 @@ import numpy as np
 
 from eft_jax.core.score import Invalid
 
+IS_EVALUATION = True  # the version of a task that uses this module changes with it
 MAX_CHARS = 4_000_000
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 

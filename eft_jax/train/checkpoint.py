@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,16 @@ from eft_jax.train import optimizer as optimizer_lib
 
 # Orbax reports every phase of a save, and every error that it also raises, with its traceback.
 logging.getLogger("absl").addFilter(lambda record: "orbax" not in record.pathname)
+
+
+def _not_by_orbax(record: logging.LogRecord) -> bool:
+  """After one array fails Orbax leaves errors of others in futures that asyncio then reports."""
+  error = record.exc_info and record.exc_info[1]
+  frames = traceback.extract_tb(error.__traceback__) if error else []
+  return not any("orbax" in frame.filename for frame in frames)
+
+
+logging.getLogger("asyncio").addFilter(_not_by_orbax)
 
 
 def _hide_closed_loops(show: Callable[[Any], None] = sys.unraisablehook) -> Callable[[Any], None]:

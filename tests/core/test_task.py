@@ -1,6 +1,8 @@
 """Task files are found by path, checked, versioned by content, and split by family."""
 
 import dataclasses
+import importlib
+import pathlib
 
 import pytest
 
@@ -80,3 +82,16 @@ def test_the_split_names_families_and_the_tasks_that_are_compared(root):
   assert task_lib.read_split(root) == {"toy": ("toy_1", "toy_2"), "near_toy": ()}
   assert task_lib.held_out_families(root) == {"toy", "near_toy"}
   assert task_lib.evaluation_tasks(root) == ("toy_1", "toy_2")
+
+
+@pytest.mark.parametrize("shared", ["regression", "speed", "text"])
+def test_the_version_changes_with_the_evaluation_that_it_shares(root, shared, monkeypatch, tmp_path):
+  file = root / "systems" / "toy" / "task.py"
+  file.write_text(FILE.format(family="toy").replace("import core", f"import core\nfrom eft_jax.core import {shared}"))
+  before = core.load("toy_1", root).version
+  module = importlib.import_module(f"eft_jax.core.{shared}")
+  changed = tmp_path / "changed.py"
+  changed.write_text(pathlib.Path(module.__file__).read_text() + "\n")
+  assert core.load("toy_1", root).version == before
+  monkeypatch.setattr(module, "__file__", str(changed))
+  assert core.load("toy_1", root).version != before

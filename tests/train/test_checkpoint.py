@@ -1,6 +1,8 @@
 """A checkpoint gives back every bit, is complete or absent, and a damaged one is said and the one before taken."""
 
+import asyncio
 import errno
+import gc
 import pathlib
 import resource
 import shutil
@@ -164,6 +166,22 @@ def test_what_cannot_be_written_is_an_oserror_and_the_older_ones_stand(saved):
   checkpoints = checkpoint.Checkpoints(saved, keep=2)
   assert_equal(checkpoints.restore(state(0), print)[0], state(4))
   checkpoints.close()
+
+
+@pytest.mark.parametrize("file, shown", [("site-packages/orbax/checkpoint/_src/serialization.py", 0), ("user.py", 1)])
+def test_asyncio_is_silent_about_errors_of_orbax_alone(file, shown, caplog):
+  """Such errors are collected with the array that failed first; asyncio would print the others when the run ends."""
+  async def fails():
+    exec(compile("raise ValueError('No space left on device')", file, "exec"))
+
+  async def main():
+    tasks = asyncio.gather(fails())
+    await asyncio.sleep(0.01)  # nobody asks `tasks` how it went
+    del tasks
+
+  asyncio.run(main())
+  gc.collect()
+  assert len([record for record in caplog.records if "never retrieved" in record.getMessage()]) == shown
 
 
 def test_a_checkpoint_of_another_state_or_without_its_place_in_the_data_is_said(saved):

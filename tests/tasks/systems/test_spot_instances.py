@@ -69,7 +69,7 @@ def slow_cost(decide, trace, work, deadline):
 def test_the_value_equals_a_second_simulation(run):
   names = {}
   exec(TASK.seed, names)
-  spot = MODULE["markets"](MODULE["PUBLIC_SEEDS"], 80, 8)
+  spot = MODULE["markets"](MODULE["PUBLIC_SEEDS"], 80, 4)
   expected = [np.mean([slow_cost(names["decide"], trace, 40, 80) for trace in market]) for market in spot]
   assert list(run(TASK).instances) == pytest.approx([-value for value in expected])
 

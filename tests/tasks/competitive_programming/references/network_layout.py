@@ -1,9 +1,9 @@
-"""Reference: annealing of single pipes; only the flows on the old and the new way to the plant change."""
+"""Reference: annealing of single pipes from the greedy tree; only flows on the old and the new way change."""
 import math
 
 import numpy as np
 
-ROUNDS = 5000
+ROUNDS = 10000
 rng = np.random.default_rng(0)
 
 
@@ -12,7 +12,12 @@ def layout(points):
   away = np.hypot(*(points[:, None] - points).transpose(2, 0, 1))
   near = np.argsort(away, axis=1)[:, 1:11].tolist()
   length = away.tolist()
+  rank = np.argsort(away[0], kind="stable")
   parent, flow = [0] * n, [1] * n
+  for place in range(1, n):  # the greedy tree
+    parent[rank[place]] = int(rank[away[rank[place], rank[:place]].argmin()])
+  for house in rank[:0:-1].tolist():
+    flow[parent[house]] += flow[house]
   root = [math.sqrt(k) for k in range(n + 1)]
   change = best = 0.0
   kept = parent.copy()
@@ -36,7 +41,7 @@ def layout(points):
       gain += length[at][parent[at]] * (root[flow[at] + units] - root[flow[at]])
       flow[at] += units
       at = parent[at]
-    heat = 0.05 * (1 - step / ROUNDS) + 1e-6
+    heat = 0.02 * (1 - step / ROUNDS) + 1e-6
     if gain < 0 or draw < math.exp(-gain / heat):
       parent[house] = to
       change += gain
