@@ -15,8 +15,8 @@ HOUSES = {"search": 40, "full": 120}
 PUBLIC_SEEDS = tuple(range(8))
 HIDDEN = 8
 
-STATEMENT = """Every house has to be connected to a plant by pipes. The pipes form a tree: each house has one pipe to \
-the plant or to another house, which passes on all that it gets.
+STATEMENT = """Every house needs a connection to a plant. Pipes form a tree: each house has one pipe, to the plant or to \
+another house, which passes on all that it gets.
 
 Write `layout(points)`. It is called once per instance. points is an array of shape (n + 1, 2): point 0 is the plant, \
 points 1 to n are the houses; n = 40 (120 at full fidelity); coordinates are from 0 to 1. Return n integers: the point \
@@ -27,8 +27,8 @@ Each house sends one unit. A pipe costs its length times the square root of the 
 Invalid: another length, numbers that are not whole or not from 0 to n, a pipe from a house to itself, a house from \
 which the pipes do not lead to the plant.
 
-Score: cost of the greedy tree / your cost, mean over hidden instances; in the greedy tree the pipe of each house \
-leads to the nearest point that is closer to the plant. Higher is better.
+Score: cost of the greedy tree / your cost, mean over hidden instances; the greedy tree joins each house to the \
+nearest point that is closer to the plant. Higher is better.
 
 Rules: Python with numpy and scipy; no files, network or input; same result on every run; half a second of CPU for all \
 calls."""
