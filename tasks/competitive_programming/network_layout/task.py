@@ -15,8 +15,8 @@ HOUSES = {"search": 40, "full": 120}
 PUBLIC_SEEDS = tuple(range(8))
 HIDDEN = 8
 
-STATEMENT = """Every house needs a connection to a plant. Pipes form a tree: each house has one pipe, to the plant or to \
-another house, which passes on all that it gets.
+STATEMENT = """Every house needs a connection to a plant. Each house has one pipe, to the plant or to another house, \
+which passes on all that it gets.
 
 Write `layout(points)`. It is called once per instance. points is an array of shape (n + 1, 2): point 0 is the plant, \
 points 1 to n are the houses; n = 40 (120 at full fidelity); coordinates are from 0 to 1. Return n integers: the point \
@@ -30,8 +30,8 @@ which the pipes do not lead to the plant.
 Score: cost of the greedy tree / your cost, mean over hidden instances; the greedy tree joins each house to the \
 nearest point that is closer to the plant. Higher is better.
 
-Rules: Python with numpy and scipy; no files, network or input; same result on every run; half a second of CPU for all \
-calls."""
+Rules: Python with numpy and scipy; no files, network or input; same result on every run; half a second of CPU in \
+all."""
 
 BRIEF = "Choose for each house where its pipe leads, a tree to point 0. Maximise greedy cost / cost."
 
