@@ -42,6 +42,7 @@ class Batch:
 
 
 TOKEN_FIELDS = ("tokens", "positions", "segment_ids", "loss_mask")  # [B, T]
+TOKEN_VALUES = ("advantage", "behaviour_logp", "reference_logp")  # [B, T], beside the rows of some objectives
 
 
 class Source(NamedTuple):

@@ -17,7 +17,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from eft_jax import models
 from eft_jax.core.settings import ConfigError
-from eft_jax.train.batches import TOKEN_FIELDS
+from eft_jax.train.batches import TOKEN_FIELDS, TOKEN_VALUES
 from eft_jax.train.settings import MeshSettings
 
 AXES = ("data", "fsdp", "tensor", "seq")
@@ -66,7 +66,7 @@ def batch_sharding(mesh: Mesh, name: str = "") -> NamedSharding:
   Args:
     name: of the field of a batch; those with a value for each token are divided over seq too.
   """
-  axes = ("batch", "tokens") if name in TOKEN_FIELDS else ("batch",)
+  axes = ("batch", "tokens") if name in TOKEN_FIELDS + TOKEN_VALUES else ("batch",)
   return NamedSharding(mesh, PartitionSpec(None, *models.sharding.spec(axes, mesh)))
 
 

@@ -12,7 +12,15 @@ from jaxtyping import Array, Bool, Float, Int
 from eft_jax import models
 from eft_jax.train.batches import Batch
 
-Sums = dict[str, tuple[Float[Array, ""], Float[Array, ""]]]  # by metric: a sum, and what it is divided by in the end
+
+class Largest(NamedTuple):
+  """A metric that is the largest of its parts'; at least 0."""
+
+  value: Float[Array, ""]
+
+
+# By metric: a sum, and what it is divided by in the end; or a largest value.
+Sums = dict[str, tuple[Float[Array, ""], Float[Array, ""]] | Largest]
 
 
 class Forward(NamedTuple):
@@ -25,6 +33,7 @@ class Forward(NamedTuple):
   attention: str = "auto"
   packed: bool = True
   z_loss: float = 0.0
+  temperature: float = 1.0  # of the distribution whose log-probs are meant
 
 
 class Objective(Protocol):
@@ -43,9 +52,13 @@ class Objective(Protocol):
     """Sums over one part; 'loss' is minimised."""
 
 
+def ahead(x: Array) -> Array:
+  """What stands at the next token [B, T], 0 at the last."""
+  return jnp.pad(x[:, 1:], [(0, 0), (0, 1)])
+
+
 def targets_of(batch: Batch) -> tuple[Int[Array, "B T"], Bool[Array, "B T"]]:
   """(next token, whether it is to be learnt) of every position: never across documents, never into padding."""
-  ahead = lambda x: jnp.pad(x[:, 1:], [(0, 0), (0, 1)])
   same = (batch.segment_ids == ahead(batch.segment_ids)) & (batch.segment_ids > 0)
   return ahead(batch.tokens), ahead(batch.loss_mask) & same
 
@@ -57,7 +70,13 @@ def scores_of(forward: Forward, params: Any, batch: Batch) -> tuple[
   hidden = models.hidden(forward.config, params, batch.tokens, batch.positions, batch.segment_ids,
                          remat=forward.remat, compute_dtype=forward.compute_dtype, attention_path=forward.attention,
                          packed=forward.packed)
-  return *models.token_scores(forward.config, params, hidden, targets, mask=mask, chunk=forward.chunk), mask
+  return *models.token_scores(forward.config, params, hidden, targets, mask=mask, chunk=forward.chunk,
+                              temperature=forward.temperature), mask
+
+
+def token_logprobs(forward: Forward, params: Any, batch: Batch) -> Float[Array, "B T"]:
+  """log p of each token to be learnt, where it stands; 0 elsewhere."""
+  return jnp.pad(scores_of(forward, params, batch)[0][:, :-1], [(0, 0), (1, 0)])
 
 
 def segment_logprobs(forward: Forward, params: Any, batch: Batch) -> Float[Array, "B S"]:
@@ -107,12 +126,18 @@ def value_and_grad(objective: Objective, forward: Forward, trainable: Any, assem
     sums, grads = part(first)
   else:
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, jnp.float32), jax.eval_shape(part, first))
-    add = lambda carry, batch: (jax.tree.map(jnp.add, carry, part(batch)), None)
+    add = lambda carry, batch: (_together(carry, part(batch)), None)
     (sums, grads), _ = jax.lax.scan(add, zeros, batches)
   divisor = jnp.maximum(sums["loss"][1], 1)
   return sums, jax.tree.map(lambda g: g / divisor, grads)
 
 
+def _together(a: Any, b: Any) -> Any:
+  """Sums and gradients of two parts as one."""
+  one = lambda x, y: Largest(jnp.maximum(x.value, y.value)) if isinstance(x, Largest) else x + y
+  return jax.tree.map(one, a, b, is_leaf=lambda x: isinstance(x, Largest))
+
+
 def means(sums: Sums) -> dict[str, Float[Array, ""]]:
   """Each sum divided, 0 where there is nothing."""
-  return {name: total / jnp.maximum(count, 1) for name, (total, count) in sums.items()}
+  return {name: x.value if isinstance(x, Largest) else x[0] / jnp.maximum(x[1], 1) for name, x in sums.items()}

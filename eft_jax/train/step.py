@@ -48,6 +48,7 @@ class Design:
     train: (state, frozen, batch [A, B, T]) -> (state, metrics); the old state's memory is reused.
     evaluate: (trainable, frozen, batch [1, B, T]) -> objectives.Sums.
     score: (trainable, frozen, Batch [1, B, T]) -> [B, S], log p of each example's target tokens.
+    logprobs: (trainable, frozen, Batch [1, B, T]) -> [B, T], log p of each target token, where it stands.
     assemble: (trainable, frozen) -> params that the model takes.
     start: params, float32 and not usable afterwards because their memory is handed over -> (fresh state, frozen);
       what is frozen needs no master copy and is kept in the compute dtype.
@@ -57,6 +58,7 @@ class Design:
   train: Callable[[State, Any, Any], tuple[State, dict[str, jax.Array]]]
   evaluate: Callable[[Any, Any, Any], objectives.Sums]
   score: Callable[[Any, Any, Batch], jax.Array]
+  logprobs: Callable[[Any, Any, Batch], jax.Array]
   assemble: Callable[[Any, Any], Any]
   start: Callable[[Any], tuple[State, Any]]
   state: State
@@ -64,11 +66,14 @@ class Design:
   batch: Any
 
 
-def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh: Mesh) -> Design:
+def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh: Mesh, *,
+           objective: objectives.Objective | None = None, temperature: float = 1.0) -> Design:
   """The step of a run on a mesh, whose devices need not exist.
 
   Args:
     steps: of the whole run, for the schedule.
+    objective: what is minimised; None for the one that the settings name.
+    temperature: divides the logits of all losses and log-probs, as when rollouts were sampled.
 
   Raises:
     ConfigError: sizes that the mesh does not divide, unknown LoRA targets, patterns that match nothing.
@@ -96,9 +101,10 @@ def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh
   moments_shardings = optimizer_lib.state_shardings(optimizer, trainable, places(trainable), alone)
   moments = _placed(jax.eval_shape(optimizer.init, trainable), moments_shardings)
   abstract = State(jax.ShapeDtypeStruct((), jnp.int32, sharding=alone), trainable, moments)
-  objective = OBJECTIVES[settings.objective](settings)
+  objective = objective or OBJECTIVES[settings.objective](settings)
   forward = objectives.Forward(config, dtype, settings.remat, settings.logprob_chunk, settings.attention,
-                               packed=settings.data.packing != "none", z_loss=settings.z_loss)
+                               packed=settings.data.packing != "none", z_loss=settings.z_loss,
+                               temperature=temperature)
 
   def start(params: Any) -> tuple[State, Any]:
     trained, kept = divide(params)
@@ -125,10 +131,14 @@ def design(settings: TrainSettings, config: models.ModelConfig, steps: int, mesh
   def score(trainable: Any, frozen: Any, batch: Batch) -> jax.Array:
     return objectives.segment_logprobs(forward, assemble(trainable, frozen), jax.tree.map(lambda x: x[0], batch))
 
+  def logprobs(trainable: Any, frozen: Any, batch: Batch) -> jax.Array:
+    return objectives.token_logprobs(forward, assemble(trainable, frozen), jax.tree.map(lambda x: x[0], batch))
+
   jit = functools.partial(jax.jit, compiler_options=mesh_lib.compiler_options(mesh))
   compiled = jit(train, donate_argnums=0, out_shardings=(places(abstract), alone))
-  return Design(compiled, jit(evaluate, out_shardings=alone), jit(score, out_shardings=alone), assemble, start,
-                abstract, frozen, objective.shape(_rows(settings, mesh)))
+  return Design(compiled, jit(evaluate, out_shardings=alone), jit(score, out_shardings=alone),
+                jit(logprobs, out_shardings=alone), assemble, start, abstract, frozen,
+                objective.shape(_rows(settings, mesh)))
 
 
 def _placed(shapes: Any, shardings: Any) -> Any:
