@@ -6,19 +6,20 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from eft_jax.serve.settings import ServeSettings, Serving
+from eft_jax.serve.sglang import Sglang
 from launch import common
 
 
 def run(settings: ServeSettings, workdir: pathlib.Path, progress: common.Progress) -> dict:
   """Until SIGTERM or Ctrl-C, which are a server's normal end."""
   start = time.monotonic()
-  with Serving(settings, workdir, progress.say) as serving:
+  engine = Sglang if settings.engine == "sglang" else Serving
+  with engine(settings, workdir, progress.say) as serving:
     try:
       serving.wait()
     except common.Stopped as stop:
       progress.say(f"{stop}: shutting down")
-  return {"url": serving.url, "generated_tokens": serving.engine.generated_tokens,
-          "served_seconds": round(time.monotonic() - start, 1)}
+  return {**serving.results(), "served_seconds": round(time.monotonic() - start, 1)}
 
 
 if __name__ == "__main__":

@@ -14,10 +14,34 @@ from eft_jax.core.settings import ConfigError, changeable
 
 
 @dataclasses.dataclass(frozen=True)
+class SglangSettings:
+  """What only a real SGLang needs to know.
+
+  Attributes:
+    python: interpreter of the environment that has SGLang.
+    lora_rank: largest rank of adapters that /load_lora_adapter may bring; 0 serves without adapters, a bit faster.
+    start_seconds: until it must be ready.
+    flags: more of SGLang's own flags, as on its command line, for example '--tp-size 2'.
+  """
+
+  python: str = changeable(".venv_sglang/bin/python")
+  lora_rank: int = changeable(32)
+  start_seconds: float = changeable(900.0)
+  flags: str = changeable("")
+
+  def __post_init__(self):
+    if self.lora_rank < 0:
+      raise ConfigError(f"config.sglang.lora_rank is {self.lora_rank}, expected 0 (no adapters) or more.")
+    if not self.start_seconds > 0:
+      raise ConfigError(f"config.sglang.start_seconds is {self.start_seconds}, expected a positive number.")
+
+
+@dataclasses.dataclass(frozen=True)
 class ServeSettings:
   """What is served, and where. All may differ when the command is run again in the same work directory.
 
   Attributes:
+    engine: 'jax', in this process, or 'sglang', a real SGLang that this command starts and ends.
     model: name, GGUF file or Hugging Face folder, as for models.load.
     host, port: address; port 0 takes a free one (see server.json in the work directory).
     served_model_name: shown by /v1/models; '' is `model`.
@@ -25,11 +49,12 @@ class ServeSettings:
     dtype: of parameters, activations and cache.
     slots: sequences decoded at a time. max_length: tokens of prompt and output together.
     max_waiting: requests that may wait for a slot before /generate answers 503.
-    block: tokens per device call.
+    block: tokens per device call; of the JAX engine only.
     seed: of the seeds drawn for requests that bring none.
     warm_up: compile and run once before the server says that it listens.
   """
 
+  engine: Literal["jax", "sglang"] = changeable("jax")
   model: str = changeable("smollm2_135m")
   host: str = changeable("127.0.0.1")
   port: int = changeable(30000)
@@ -42,6 +67,7 @@ class ServeSettings:
   block: int = changeable(8)
   seed: int = changeable(0)
   warm_up: bool = changeable(True)
+  sglang: SglangSettings = SglangSettings()
 
   def __post_init__(self):
     if not 0 <= self.port < 65536:
@@ -49,6 +75,10 @@ class ServeSettings:
     for name, least in (("slots", 1), ("max_length", 2), ("max_waiting", 1), ("block", 1)):
       if getattr(self, name) < least:
         raise ConfigError(f"config.{name} is {getattr(self, name)}, expected at least {least}.")
+    # A key of the engine that is not chosen would do nothing.
+    other = {"jax": "sglang", "sglang": "block"}[self.engine]
+    if getattr(self, other) != type(self).__dataclass_fields__[other].default:
+      raise ConfigError(f"config.{other} is set, and config.engine={self.engine} does not read it.")
 
 
 class Serving:
@@ -76,7 +106,7 @@ class Serving:
         self.engine.close()
       raise
     self.url = self._server.url
-    _write_json(self._workdir / "server.json", {"url": self.url, "pid": os.getpid(), "model": settings.model})
+    write_json(self._workdir / "server.json", {"url": self.url, "pid": os.getpid(), "model": settings.model})
     self._say(f"listening on {self.url}")
     return self
 
@@ -85,6 +115,10 @@ class Serving:
     while self._server.alive and self.engine.alive:
       time.sleep(0.5)
     raise RuntimeError("The server ended by itself; see the log above.")
+
+  def results(self) -> dict[str, Any]:
+    """For the summary of the run."""
+    return {"url": self.url, "generated_tokens": self.engine.generated_tokens}
 
   def __exit__(self, *_: Any) -> None:
     (self._workdir / "server.json").unlink(missing_ok=True)
@@ -105,7 +139,14 @@ def load_engine(settings: ServeSettings) -> Any:
                 max_waiting=settings.max_waiting, block=settings.block, seed=settings.seed)
 
 
-def _write_json(path: pathlib.Path, value: Any) -> None:
+def free_port(host: str, port: int) -> int:
+  """`port`, or a free one for 0. Raises ConfigError where it is taken."""
+  from eft_jax.serve import server
+  with server.listen(host, port) as sock:
+    return sock.getsockname()[1]
+
+
+def write_json(path: pathlib.Path, value: Any) -> None:
   """Whole or not at all: others wait for this file."""
   path.parent.mkdir(parents=True, exist_ok=True)
   temporary = path.with_name(path.name + ".tmp")
