@@ -20,12 +20,11 @@ _SAME = ("temperature", "top_p", "top_k", "min_p", "n", "stop", "stop_token_ids"
          "presence_penalty", "repetition_penalty", "skip_special_tokens", "no_stop_trim", "regex", "ebnf",
          "logit_bias", "stop_regex")
 _OWN = ("messages", "model", "stream", "stream_options", "logprobs", "top_logprobs", "chat_template_kwargs",
-        "input_ids", "return_token_ids", "rid", "continue_final_message")
+        "input_ids", "return_token_ids", "rid", "continue_final_message", "lora_path")
 _IGNORED = ("user", "metadata", "store", "parallel_tool_calls", "separate_reasoning", "stream_reasoning", "priority",
             "return_meta_info", "service_tier")
 _REFUSED = {"response_format": "constrained decoding is not supported", "tools": "tools are not supported",
-            "tool_choice": "tools are not supported", "lora_path": "no adapters are loaded",
-            "functions": "tools are not supported"}
+            "tool_choice": "tools are not supported", "functions": "tools are not supported"}
 
 
 def parse(service: Service, body: Any) -> wire.Batch:
@@ -50,7 +49,17 @@ def parse(service: Service, body: Any) -> wire.Batch:
   want = bool(body.get("logprobs"))
   return wire.parse_generate({
       "input_ids": ids, "sampling_params": sampling, "return_logprob": want, "rid": body.get("rid"),
-      "top_logprobs_num": body.get("top_logprobs") or 0 if want else 0}, limits, None)
+      "top_logprobs_num": body.get("top_logprobs") or 0 if want else 0,
+      "lora_path": _adapter(service, body.get("model")) or body.get("lora_path")}, limits, None)
+
+
+def _adapter(service: Service, model: Any) -> str | None:
+  """The adapter in a model name 'base:adapter'; the served name itself may hold colons."""
+  if not isinstance(model, str) or model == service.served_model_name:
+    return None
+  own = service.served_model_name + ":"
+  name = model[len(own):] if model.startswith(own) else model.partition(":")[2]
+  return name.strip() or None
 
 
 def _prompt(service: Service, body: Mapping[str, Any]) -> list[int]:

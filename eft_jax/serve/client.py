@@ -20,7 +20,8 @@ import httpx
 # Fields of one request; in a batch each becomes a list.
 _FIELDS = ("input_ids", "text", "sampling_params", "return_logprob", "logprob_start_len", "top_logprobs_num", "rid",
            "lora_path")
-_DEFAULTS = {"sampling_params": {}, "return_logprob": False, "logprob_start_len": -1, "top_logprobs_num": 0}
+_DEFAULTS = {"sampling_params": {}, "return_logprob": False, "logprob_start_len": -1, "top_logprobs_num": 0,
+             "lora_path": None}
 # Shapes of a checkpoint, in its config.json.
 _SHAPES = ("model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
            "num_key_value_heads", "head_dim")
@@ -289,6 +290,10 @@ class Embedded(_Methods):
   def update_weights(self, params: Any, version: str) -> int:
     """Hands over parameters without a file; see Engine.update_weights."""
     return self.engine.update_weights(params, version)
+
+  def load_adapter(self, name: str, adapters: Any) -> None:
+    """Hands over models.lora.Adapters without a file; see serve.adapters.Adapters.load."""
+    self.engine.adapters.load(name, adapters)
 
   def _send(self, method: str, path: str, body: Any = None, *, retry: bool = True) -> tuple[int, Any]:
     return self.service.handle(path, body)

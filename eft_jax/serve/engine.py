@@ -23,6 +23,7 @@ import numpy as np
 
 from eft_jax import models
 from eft_jax.serve import finish, programs, weights, wire
+from eft_jax.serve.adapters import Adapter, Adapters
 from eft_jax.serve.requests import GenerateRequest, GenerateResult, QueueFull, RequestError, SamplingParams
 from eft_jax.serve.slots import Job, Slots
 
@@ -45,18 +46,24 @@ class Engine:
     block: tokens per device call; stop strings, aborts and new requests are noticed between calls.
     gather_seconds: how long an idle engine waits for the company of a first request.
     seed: of the seeds drawn for requests that bring none.
+    max_lora_rank, max_loaded_loras: what `adapters.load` refuses beyond.
+
+  Attributes:
+    adapters: LoRA adapters by name, see `adapters.Adapters`. Requests of several adapters share the slots, and take
+      turns: a block of tokens is decoded for the slots of one adapter, or of the base.
   """
 
   def __init__(
       self, config: models.ModelConfig, params: Any, tokenizer: Any = None, *, slots: int = 32, max_length: int = 2048,
       dtype: Any = jnp.float32, version: str = "default", max_waiting: int = 4096, block: int = 8,
-      gather_seconds: float = 0.003, seed: int = 0,
+      gather_seconds: float = 0.003, seed: int = 0, max_lora_rank: int = 256, max_loaded_loras: int = 16,
   ):
     self.config, self.tokenizer, self.dtype = config, tokenizer, jnp.dtype(dtype)
     self.max_length = min(max_length, config.max_length)
     self.limits = wire.Limits(config.vocab_size, self.max_length)
     self.slots, self.max_waiting, self.version = slots, max_waiting, version
     self._params = weights.prepare(config, params, self.dtype)
+    self.adapters = Adapters(config, self.dtype, max_lora_rank, max_loaded_loras)
     stop_ids = frozenset(tokenizer.stop_ids if tokenizer else ())
     self._slots = Slots(config, self.dtype, slots, self.max_length, block, stop_ids)
     self._gather_seconds, self._seeds = gather_seconds, random.Random(seed)
@@ -98,11 +105,13 @@ class Engine:
       taken = self._rids.intersection(rids)
       if taken or len(set(rids)) < len(rids):
         raise RequestError(f"Duplicate request ID {sorted(taken)[0] if taken else 'within the batch'}.")
+      adapters = self.adapters.acquire([request.adapter for request in requests])
       self._rids.update(rids)
       jobs = []
-      for request in requests:
+      for request, adapter in zip(requests, adapters, strict=True):
         seed = request.sampling.sampling_seed
-        jobs.append(Job(request, Future(), now, self._seeds.getrandbits(63) if seed is None else seed % 2**64))
+        seed = self._seeds.getrandbits(63) if seed is None else seed % 2**64
+        jobs.append(Job(request, Future(), now, seed, adapter))
       self._waiting.extend(jobs)
       self._changed.notify()
     return [job.future for job in jobs]
@@ -265,7 +274,8 @@ class Engine:
         job = None
       if self._slots.active:
         before = [(job, len(job.output)) for job in self._slots.jobs if job]
-        stopped = self._slots.decode(self._params)
+        adapter = self.adapters.next([job.adapter for job, _ in before])
+        stopped = self._slots.decode(self._params_of(adapter), adapter)
         self._account(before)
         self._finish(stopped)
     except Exception as error:
@@ -283,15 +293,20 @@ class Engine:
     """Scores the prompt where asked for, and gives the job a slot where it wants tokens."""
     request = job.request
     if request.return_logprob and request.logprob_start_len >= 0 and not job.scored:
-      job.input_logprobs, job.input_top = self._score(request)
+      job.input_logprobs, job.input_top = self._score(job)
       job.scored = True
     if job.wants_slot:
-      self._slots.admit(self._params, job)
+      self._slots.admit(self._params_of(job.adapter), job)
     else:
       self._answer(job, {"type": "length", "length": 0})
 
-  def _score(self, request: GenerateRequest) -> tuple[tuple[float | None, ...], tuple[Any, ...]]:
+  def _params_of(self, adapter: Adapter) -> Any:
+    """The weights of one adapter's requests."""
+    return adapter.over(self._params)
+
+  def _score(self, job: Job) -> tuple[tuple[float | None, ...], tuple[Any, ...]]:
     """Log-probs of the prompt's tokens from logprob_start_len on; the first entry is None, as in SGLang."""
+    request = job.request
     ids, start = request.input_ids, request.logprob_start_len
     length = programs.bucket(len(ids))
     tokens = np.zeros((1, length), np.int32)
@@ -299,7 +314,7 @@ class Engine:
     place = np.arange(length)[None]
     wanted = (place >= start) & (place < len(ids) - 1)
     logprobs, (values, indices) = jax.device_get(programs.score(
-        self.config, self._params, tokens, (place < len(ids)).astype(np.int32), wanted,
+        self.config, self._params_of(job.adapter), tokens, (place < len(ids)).astype(np.int32), wanted,
         top=programs.bucket(request.top_logprobs_num, (0, 5, 20)), dtype=self.dtype))
     span, count = slice(start, len(ids) - 1), request.top_logprobs_num
     if start >= len(ids):
@@ -312,6 +327,8 @@ class Engine:
     """Notes which weights wrote the new tokens."""
     for job, count in before:
       self.generated_tokens += len(job.output) - count
+      if len(job.output) == count:
+        continue  # another adapter's turn
       if job.spans and job.spans[-1][0] == self.version:
         job.spans[-1][2] = len(job.output)
       else:
@@ -340,6 +357,7 @@ class Engine:
   def _answer(self, job: Job, outcome: dict[str, Any] | Exception) -> None:
     with self._changed:
       self._rids.discard(job.request.rid)
+    self.adapters.release(job.adapter)
     try:
       if isinstance(outcome, Exception):
         job.future.set_exception(outcome)

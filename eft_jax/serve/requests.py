@@ -87,6 +87,7 @@ class GenerateRequest:
     return_logprob: whether log-probs come back. `logprob_start_len`: prompt position from which the prompt's are
       wanted too; -1 = none of them, 0 = all.
     top_logprobs_num: how many alternatives per position come back.
+    adapter: name of a loaded LoRA adapter; None is the base model.
     on_tokens: called on the engine's thread with the partial result after each block of tokens (streaming).
   """
 
@@ -97,6 +98,7 @@ class GenerateRequest:
   return_logprob: bool = False
   logprob_start_len: int = -1
   top_logprobs_num: int = 0
+  adapter: str | None = None
   on_tokens: Callable[["GenerateResult"], None] | None = None
 
 
@@ -112,7 +114,8 @@ class GenerateResult:
       precedes. Empty unless asked for.
     output_top, input_top: per position [(log-prob, id), ...], falling; aligned with the two lists above.
     finish_reason: {'type': 'stop' | 'length' | 'abort', ...} as in SGLang, or None in a partial result.
-    weight_versions: (version, start, end) over output tokens.
+    weight_versions: (version, start, end) over output tokens. The versions are the base's; with the request's adapter,
+      whose name stands for one set of weights, they name the weights.
     cached_tokens: prompt tokens that were not computed for this request.
     num_retractions: how often it was put back into the queue.
     seconds: from submission to result.

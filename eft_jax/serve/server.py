@@ -24,7 +24,7 @@ from starlette.routing import Route
 from eft_jax.core.settings import ConfigError
 from eft_jax.serve import chat, wire
 from eft_jax.serve.requests import GenerateResult, QueueFull, RequestError
-from eft_jax.serve.service import REFUSED, Service
+from eft_jax.serve.service import REFUSED, Service, lora_answer
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,8 @@ class Routes:
     ]
     routes += [Route(f"/{name}", self._control(name), methods=["POST"]) for name in (
         "pause_generation", "continue_generation", "abort_request", "update_weights_from_disk",
-        "update_weight_version")]
+        "update_weight_version", "load_lora_adapter")]
+    routes.append(Route("/unload_lora_adapter", self.unload_lora_adapter, methods=["POST"]))
     return routes + [Route(f"/{name}", self._refuse(name, why), methods=both) for name, why in REFUSED.items()]
 
   def _reader(self, answer: Callable[[], Any]) -> Callable[[Request], Awaitable[Response]]:
@@ -91,6 +92,15 @@ class Routes:
       status, answer = await asyncio.to_thread(self.service.control, name, await _json(request))
       return Response(status_code=status) if answer is None else JSONResponse(answer, status)
     return handler
+
+  async def unload_lora_adapter(self, request: Request) -> Response:
+    """Waits without a thread: there are few of them, and a pause may be long."""
+    body = await _json(request)
+    try:
+      status, answer = lora_answer(await asyncio.wrap_future(self.service.begin_unload(body)))
+    except RequestError as error:
+      status, answer = lora_answer(self.engine.adapters.loaded, str(error))
+    return JSONResponse(answer, status)
 
   def _refuse(self, name: str, why: str) -> Callable[[Request], Awaitable[Response]]:
     async def handler(_: Request) -> Response:

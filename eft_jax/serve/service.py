@@ -23,8 +23,7 @@ REFUSED = {
     "update_weights_from_tensor": "use /update_weights_from_disk",
     "update_weights_from_distributed": "use /update_weights_from_disk",
     "init_weights_update_group": "use /update_weights_from_disk",
-    "load_lora_adapter": "merge the adapter and use /update_weights_from_disk",
-    "unload_lora_adapter": "no adapters are loaded",
+    "load_lora_adapter_from_tensors": "use /load_lora_adapter",
     "release_memory_occupation": "not supported", "resume_memory_occupation": "not supported",
 }
 
@@ -127,9 +126,12 @@ class Service:
 
   def list_models(self) -> dict[str, Any]:
     """/v1/models."""
-    return {"object": "list", "data": [{
-        "id": self.served_model_name, "object": "model", "created": self.created, "owned_by": "sglang",
-        "root": self.served_model_name, "parent": None, "max_model_len": self.engine.max_length}]}
+    card = lambda name, root, parent, length: {
+        "id": name, "object": "model", "created": self.created, "owned_by": "sglang", "root": root, "parent": parent,
+        "max_model_len": length}
+    own = self.served_model_name
+    return {"object": "list", "data": [card(own, own, None, self.engine.max_length)] + [
+        card(name, path, own, None) for name, path in self.engine.adapters.loaded.items()]}
 
   # Control.
 
@@ -186,6 +188,32 @@ class Service:
       message += f" Weight version updated to {version}."
     return 200, {"success": True, "message": message, "num_paused_requests": count}
 
+  def load_lora_adapter(self, body: Mapping[str, Any]) -> Answer:
+    """Adds an adapter out of a PEFT folder. Whatever is wrong with it, nothing changes."""
+    name, path = body.get("lora_name"), body.get("lora_path")
+    try:
+      self.engine.adapters.check_name(name)  # before a file is read
+      if not isinstance(path, str) or not path:
+        raise RequestError("load_lora_adapter needs lora_path (string), a folder with adapter_config.json.")
+      adapters = models.peft.read(self.engine.config, path)
+      return lora_answer(self.engine.adapters.load(name, adapters, path))
+    except (ConfigError, RequestError, OSError, ValueError, KeyError, TypeError) as error:
+      reason = f"no {error} in it" if isinstance(error, KeyError) else error
+      return lora_answer(self.engine.adapters.loaded, f"Failed to load LoRA adapter {name!r} from {path!r}: {reason}")
+
+  def begin_unload(self, body: Any) -> Future:
+    """Takes an adapter's name away; the future says when its last request is done. Raises RequestError."""
+    if not isinstance(body, Mapping) or not isinstance(body.get("lora_name"), str):
+      raise RequestError("unload_lora_adapter needs lora_name (string).")
+    return self.engine.adapters.unload(body["lora_name"])
+
+  def unload_lora_adapter(self, body: Mapping[str, Any]) -> Answer:
+    """Waits for the requests that use the adapter, as SGLang does; new ones are refused at once."""
+    try:
+      return lora_answer(self.begin_unload(body).result())
+    except RequestError as error:
+      return lora_answer(self.engine.adapters.loaded, str(error))
+
   def update_weight_version(self, body: Mapping[str, Any]) -> Answer:
     version = body.get("new_version")
     if not isinstance(version, str) or not version:
@@ -194,6 +222,12 @@ class Service:
       self.engine.abort()
     self.engine.set_version(version)
     return 200, {"success": True, "message": f"Weight version updated to {version}", "new_version": version}
+
+
+def lora_answer(loaded: Mapping[str, str], error: str = "") -> Answer:
+  """What SGLang answers to a load or unload."""
+  return 400 if error else 200, {"rid": None, "http_worker_ipc": None, "success": not error, "error_message": error,
+                                 "loaded_adapters": dict(loaded)}
 
 
 def _check_same_model(served: models.ModelConfig, found: models.ModelConfig) -> None:
@@ -209,4 +243,4 @@ def _check_same_model(served: models.ModelConfig, found: models.ModelConfig) -> 
 _CONTROLS: dict[str, Callable[[Service, Mapping[str, Any]], Answer]] = {
     route: getattr(Service, route) for route in (
         "pause_generation", "continue_generation", "abort_request", "update_weights_from_disk",
-        "update_weight_version")}
+        "update_weight_version", "load_lora_adapter", "unload_lora_adapter")}

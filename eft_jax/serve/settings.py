@@ -51,6 +51,7 @@ class ServeSettings:
     max_waiting: requests that may wait for a slot before /generate answers 503.
     block: tokens per device call; of the JAX engine only.
     seed: of the seeds drawn for requests that bring none.
+    max_lora_rank, max_loaded_loras: what /load_lora_adapter refuses beyond.
     warm_up: compile and run once before the server says that it listens.
   """
 
@@ -66,13 +67,16 @@ class ServeSettings:
   max_waiting: int = changeable(1024)
   block: int = changeable(8)
   seed: int = changeable(0)
+  max_lora_rank: int = changeable(256)
+  max_loaded_loras: int = changeable(16)
   warm_up: bool = changeable(True)
   sglang: SglangSettings = SglangSettings()
 
   def __post_init__(self):
     if not 0 <= self.port < 65536:
       raise ConfigError(f"config.port is {self.port}, expected 0 to 65535.")
-    for name, least in (("slots", 1), ("max_length", 2), ("max_waiting", 1), ("block", 1)):
+    for name, least in (("slots", 1), ("max_length", 2), ("max_waiting", 1), ("block", 1),
+                        ("max_lora_rank", 1), ("max_loaded_loras", 0)):
       if getattr(self, name) < least:
         raise ConfigError(f"config.{name} is {getattr(self, name)}, expected at least {least}.")
     # A key of the engine that is not chosen would do nothing.
@@ -136,7 +140,8 @@ def load_engine(settings: ServeSettings) -> Any:
   loaded = models.load(settings.model, dtype)
   return Engine(loaded.config, loaded.params, text.Tokenizer.load(settings.model), slots=settings.slots,
                 max_length=settings.max_length, dtype=dtype, version=settings.weight_version,
-                max_waiting=settings.max_waiting, block=settings.block, seed=settings.seed)
+                max_waiting=settings.max_waiting, block=settings.block, seed=settings.seed,
+                max_lora_rank=settings.max_lora_rank, max_loaded_loras=settings.max_loaded_loras)
 
 
 def free_port(host: str, port: int) -> int:

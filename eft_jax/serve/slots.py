@@ -12,12 +12,17 @@ import numpy as np
 
 from eft_jax import models
 from eft_jax.serve import programs, sampling
+from eft_jax.serve.adapters import Adapter
 from eft_jax.serve.requests import GenerateRequest
 
 LENGTHS = (256, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
 _GOLDEN = 0x9E3779B97F4A7C15  # odd: distinct sample indices give distinct keys
 # A smaller batch is worth its copy (and perhaps its compilation) when it saves at least so many row-steps.
 _WORTH = 1000
+
+
+# Tokens of a cache, and the weights that computed them.
+Prefix = tuple[Adapter, tuple[int, ...]]
 
 
 @dataclasses.dataclass(eq=False)
@@ -28,6 +33,7 @@ class Job:
   future: Future
   submitted: float
   seed: int
+  adapter: Adapter
   output: list[int] = dataclasses.field(default_factory=list)
   logprobs: list[float] = dataclasses.field(default_factory=list)
   top: list[tuple[tuple[float, int], ...]] = dataclasses.field(default_factory=list)
@@ -43,6 +49,11 @@ class Job:
   def sequence(self) -> list[int]:
     """Prompt and output."""
     return [*self.request.input_ids, *self.output]
+
+  @property
+  def prefix(self) -> Prefix:
+    """What must be in the cache before the next step, which reads the last token."""
+    return self.adapter, tuple(self.sequence[:-1])
 
   @property
   def last_place(self) -> int:
@@ -79,7 +90,7 @@ class Slots:
   def clear(self) -> None:
     """Forgets everything, cached prompts included."""
     self.jobs: list[Job | None] = []
-    self._held: list[tuple[int, ...] | None] = []  # what is in the cache of each slot, from position 0
+    self._held: list[Prefix | None] = []  # what is in the cache of each slot, from position 0
     self._cache: models.Cache | None = None
     self._length = 0
 
@@ -97,10 +108,6 @@ class Slots:
     """Takes a job out of its slot; its prompt stays for others to copy."""
     self.jobs[slot] = None
 
-  def forget(self) -> None:
-    """Drops the cached prompts of idle slots, and lets no new job copy from running ones."""
-    self._held = [None] * len(self.jobs)
-
   def reserve(self, jobs: Sequence[Job]) -> None:
     """Makes room for the jobs that come next, as far as they fit.
 
@@ -115,24 +122,25 @@ class Slots:
         self._resize(list(range(len(self.jobs))), size, self._length)
     elif jobs:
       length = self._bucket(max(max(self._prefill_length(len(job.sequence) - 1), self._block_end(job)) for job in jobs))
-      wanted = {tuple(job.sequence[:-1]) for job in jobs}
+      wanted = {job.prefix for job in jobs}
       useful = sorted(range(len(self.jobs)), key=lambda slot: self._held[slot] not in wanted)
       if (size, length) != (len(self.jobs), self._length):
         self._resize(sorted(useful[:size]), size, length)
 
   def admit(self, params: Any, job: Job) -> None:
     """Gives the job a slot and computes, or copies, its sequence but for the last token, which the next step reads."""
-    prefix = tuple(job.sequence[:-1])
+    prefix = job.prefix
+    ids = prefix[1]
     if None not in self.jobs:
       self.reserve([job])
     source = self._held.index(prefix) if prefix in self._held else None
     slot = self._pick_slot(source)
-    if source is None and prefix:
-      prompt = self._prefill(params, prefix)
+    if source is None and ids:
+      prompt = self._prefill(params, ids)
       self._lengthen(models.cache.length(prompt))
       self._cache = programs.insert(self._cache, prompt, np.int32(slot))
-    elif prefix:
-      job.cached = len(prefix)
+    elif ids:
+      job.cached = len(ids)
       if source != slot:
         self._cache = programs.copy_slots(self._cache, np.array([source]), np.array([slot]))
     self.jobs[slot], self._held[slot] = job, prefix
@@ -169,10 +177,13 @@ class Slots:
   def _bucket(self, length: int) -> int:
     return programs.bucket(min(length, self.max_length), self._lengths)
 
-  def decode(self, params: Any) -> list[tuple[int, Job]]:
-    """Writes up to `block` tokens in every slot in use, appends them to the jobs, and returns who stopped by itself."""
+  def decode(self, params: Any, adapter: Adapter) -> list[tuple[int, Job]]:
+    """Writes up to `block` tokens in every slot of one adapter, whose weights `params` are; the other slots idle.
+
+    Appends the tokens to the jobs, and returns who stopped by itself.
+    """
     self._fit()
-    slots, jobs = len(self.jobs), self.jobs
+    slots, jobs = len(self.jobs), [job if job and job.adapter is adapter else None for job in self.jobs]
     last = np.array([job.last_place if job else 0 for job in jobs], np.int32)
     position = np.array([len(job.request.input_ids) + len(job.output) - 1 if job else -1 for job in jobs], np.int32)
     token = np.array([job.sequence[-1] if job else 0 for job in jobs], np.int32)
@@ -180,8 +191,8 @@ class Slots:
     if self.config.recurrent:  # a state moves on: from here on the slot no longer stands behind its prompt
       self._held = [None if job else held for job, held in zip(jobs, self._held, strict=True)]
     self._cache, rows, written = programs.decode_block(
-        self.config, params, self._cache, programs.Rows(token, position, last), self._controls(), self._counts(),
-        block=self.block, top=programs.bucket(top, (0, 5, 20)))
+        self.config, params, self._cache, programs.Rows(token, position, last), self._controls(jobs),
+        self._counts(jobs), block=self.block, top=programs.bucket(top, (0, 5, 20)))
     position, written = jax.device_get((rows.position, written))
     stopped = []
     for slot in range(slots):
@@ -200,23 +211,23 @@ class Slots:
         stopped.append((slot, job))
     return stopped
 
-  def _controls(self) -> sampling.Controls:
+  def _controls(self, jobs: Sequence[Job | None]) -> sampling.Controls:
     """Sampling settings of the slots; idle ones are greedy, which asks for the least work."""
-    params = [job.request.sampling if job else None for job in self.jobs]
+    params = [job.request.sampling if job else None for job in jobs]
     column = lambda kind, idle, get: np.array([idle if p is None else get(p) for p in params], kind)
-    stops = [self.stops_of(job) if job else () for job in self.jobs]
+    stops = [self.stops_of(job) if job else () for job in jobs]
     width = programs.bucket(max(map(len, stops), default=0), (4, 16, 64, 256))
     return sampling.Controls(
         temperature=column(np.float32, 0.0, lambda p: 0.0 if p.top_k == 1 else p.temperature),
         top_k=column(np.int32, self.config.vocab_size,
                      lambda p: self.config.vocab_size if p.top_k < 0 else min(p.top_k, self.config.vocab_size)),
         top_p=column(np.float32, 1.0, lambda p: p.top_p), min_p=column(np.float32, 0.0, lambda p: p.min_p),
-        key=np.array([job.key if job else (0, 0) for job in self.jobs], np.uint32),
+        key=np.array([job.key if job else (0, 0) for job in jobs], np.uint32),
         frequency=column(np.float32, 0.0, lambda p: p.frequency_penalty),
         presence=column(np.float32, 0.0, lambda p: p.presence_penalty),
         repetition=column(np.float32, 1.0, lambda p: p.repetition_penalty),
         min_length=np.array([len(job.request.input_ids) + job.request.sampling.min_new_tokens if job else 0
-                             for job in self.jobs], np.int32),
+                             for job in jobs], np.int32),
         stop_ids=np.array([[*ids, *[-1] * (width - len(ids))] for ids in stops], np.int32))
 
   def stops_of(self, job: Job) -> tuple[int, ...]:
@@ -224,12 +235,12 @@ class Slots:
     params = job.request.sampling
     return () if params.ignore_eos else tuple(sorted(self._stop_ids.union(params.stop_token_ids)))
 
-  def _counts(self) -> np.ndarray | None:
+  def _counts(self, jobs: Sequence[Job | None]) -> np.ndarray | None:
     """Tokens written so far, [B, V]; None where nobody has a penalty, which is the faster program."""
-    if not any(job and job.request.sampling.penalized for job in self.jobs):
+    if not any(job and job.request.sampling.penalized for job in jobs):
       return None
-    counts = np.zeros((len(self.jobs), self.config.vocab_size), np.int32)
-    for slot, job in enumerate(self.jobs):
+    counts = np.zeros((len(jobs), self.config.vocab_size), np.int32)
+    for slot, job in enumerate(jobs):
       if job:
         np.add.at(counts[slot], np.asarray(job.output, np.int64), 1)
     return counts
@@ -264,5 +275,5 @@ class Slots:
       self._cache = programs.resize(self._cache, rows, entries=length)
     self.jobs = [self.jobs[slot] for slot in keep] + [None] * (size - len(keep))
     self._held = [self._held[slot] for slot in keep] + [None] * (size - len(keep))
-    self._held = [held if held is None or len(held) <= length else None for held in self._held]
+    self._held = [held if held is None or len(held[1]) <= length else None for held in self._held]
     self._length = length

@@ -20,7 +20,6 @@ _REFUSED = {
     "input_embeds": "prompts are token ids or text",
     "image_data": "the model reads text only", "video_data": "the model reads text only",
     "audio_data": "the model reads text only",
-    "lora_path": "adapters are merged into the weights before they are served",
     "custom_logit_processor": "code from outside is not run",
     "return_hidden_states": "hidden states are not returned", "return_routed_experts": "the model has no experts",
     "return_sampling_mask": "sampling masks are not returned", "session_params": "sessions are not kept",
@@ -29,7 +28,7 @@ _REFUSED = {
 }
 _FIELDS = frozenset("""
     text input_ids sampling_params return_logprob logprob_start_len top_logprobs_num return_text_in_logprobs rid
-    return_prompt_token_ids
+    return_prompt_token_ids lora_path
 """.split()) | _IGNORED | _REFUSED.keys()
 
 _SAMPLING_TYPES = {field.name: field.type for field in dataclasses.fields(SamplingParams)}
@@ -137,12 +136,16 @@ def parse_generate(body: Any, limits: Limits, encode: Callable[[str], list[int]]
             for s in _each("logprob_start_len", body.get("logprob_start_len"), count)]
   tops = [_as(int, "top_logprobs_num", t or 0)
           for t in _each("top_logprobs_num", body.get("top_logprobs_num"), count)]
+  loras = _each("lora_path", body.get("lora_path"), count)
+  if not all(name is None or isinstance(name, str) for name in loras):
+    raise RequestError("lora_path must be the name of a loaded adapter, null for the base, or a list of these.")
   rids = _rids(body.get("rid"), count, single and n == 1)
   requests = []
-  for ids, sampling, want, start, top, rid in zip(prompts, samplings, wants, starts, tops, rids, strict=True):
+  for ids, sampling, want, start, top, lora, rid in zip(prompts, samplings, wants, starts, tops, loras, rids,
+                                                        strict=True):
     check(ids, sampling, start, top, limits)
     requests += [GenerateRequest(ids, sampling, sample, rid if n == 1 else f"{rid}_{sample}", want, start,
-                                 top if want else 0) for sample in range(n)]
+                                 top if want else 0, lora) for sample in range(n)]
   flag = lambda name: _as(bool, name, body.get(name) or False)
   return Batch(tuple(requests), single and n == 1, flag("return_text_in_logprobs"), flag("return_prompt_token_ids"))
 

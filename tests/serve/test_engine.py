@@ -368,7 +368,7 @@ def test_flush_drops_cached_prompts(engine):
 def test_device_errors_reach_their_requests_only(tiny, monkeypatch):
   with Engine(tiny.config, tiny.params, None, slots=4, max_length=256) as engine:
     decode = engine._slots.decode
-    monkeypatch.setattr(engine._slots, "decode", lambda params: (_ for _ in ()).throw(MemoryError("no room")))
+    monkeypatch.setattr(engine._slots, "decode", lambda *_: (_ for _ in ()).throw(MemoryError("no room")))
     with pytest.raises(MemoryError, match="no room"):
       engine.generate([greedy((3, 4), 2)])
     monkeypatch.setattr(engine._slots, "decode", decode)

@@ -78,7 +78,7 @@ def test_stop_is_a_string_or_a_list():
     ({"input_ids": [1], "sampling_params": {"json_schema": "{}"}}, "constrained decoding"),
     ({"input_ids": [1], "sampling_params": {"logit_bias": {"1": 2.0}}}, "logit_bias"),
     ({"input_ids": [1], "sampling_params": 3}, "must be an object"),
-    ({"input_ids": [1], "lora_path": "x"}, "lora_path"),
+    ({"input_ids": [1], "sampling_params": {"max_new_tokens": 1}, "lora_path": 3}, "lora_path"),
     ({"input_ids": [1], "image_data": ["x"]}, "text only"),
     ({"input_ids": [1], "return_hidden_states": True}, "hidden states"),
     ({"input_ids": [1], "return_logprob": 1}, "return_logprob must be of type bool"),
