@@ -34,6 +34,9 @@ BACKOFF = 0.5           # seconds before the first retry; doubles
 PREVIOUS_CACHE = 16     # constructions kept in memory, of up to 8 MB each
 
 
+After = Callable[[int, Task, store_lib.Store], None]
+
+
 class Progress(Protocol):
   """Of launch/common.py."""
 
@@ -43,7 +46,7 @@ class Progress(Protocol):
 
 def run_search(settings: SearchSettings, workdir: str | pathlib.Path, progress: Progress,
                proposer: Proposer | None = None, *, evaluate_pool: Any = None,
-               tasks_root: pathlib.Path | None = None) -> dict[str, Any]:
+               tasks_root: pathlib.Path | None = None, after: After | None = None) -> dict[str, Any]:
   """Runs a search, or goes on with the one that `workdir` holds, until `settings.steps` steps are stored.
 
   Args:
@@ -51,6 +54,8 @@ def run_search(settings: SearchSettings, workdir: str | pathlib.Path, progress: 
     evaluate_pool: a sandbox.Evaluator; used as it is where given, else made from the settings. One that was made from
       the same sandbox settings has the same key of hidden seeds, and the run the same id.
     tasks_root: folder that holds the task, else the project's.
+    after: called with the number of each batch that is stored, in order, before any batch that sees it is chosen. Where
+      a run goes on, that is each of the batches stored before as well.
 
   Returns:
     steps, attempts, best_value, best_score, initial_score, outcomes, best_program, curve, ...: see Report.results.
@@ -73,7 +78,7 @@ def run_search(settings: SearchSettings, workdir: str | pathlib.Path, progress: 
     stack.callback(result.close)
     pool = evaluate_pool or stack.enter_context(
         sandbox.make_pool(settings.evaluator, settings.workers, settings.sandbox, tasks_root))
-    search = _Search(settings, task, store, pool, proposer, run, result, progress)
+    search = _Search(settings, task, store, pool, proposer, run, result, progress, after)
     stack.callback(search.close)
     search.run()
     return result.results(store.count())
@@ -106,12 +111,13 @@ class _Search:
   """The state of one run. Everything but `_answer` runs on the caller's thread."""
 
   def __init__(self, settings: SearchSettings, task: Task, store: store_lib.Store, pool: Any, proposer: Proposer,
-               run: str, result: report.Report, progress: Progress):
+               run: str, result: report.Report, progress: Progress, after: After | None):
     self._settings, self._task, self._store, self._pool = settings, task, store, pool
-    self._report, self._progress = result, progress
+    self._report, self._progress, self._after = result, progress, after
     self._arms = make.arms(proposer, settings)
     self._chooser = ensemble.Chooser(self._arms, settings.ensemble_choice)
-    self._asking = asking.Asking(settings.lag, self._answer, lambda error: self._events.put(lambda: _raise(error)))
+    calls = settings.lag * (settings.batch // settings.group_size)
+    self._asking = asking.Asking(calls, self._answer, lambda error: self._events.put(lambda: _raise(error)))
     self._archive = archives.make(settings.archive)
     own = getattr(proposer, "count_tokens", None)
     self._count_tokens = own if own and not settings.prompt.tokenizer else prompts.counter(settings.prompt.tokenizer)
@@ -167,6 +173,8 @@ class _Search:
     """Opens the batches that see batches <= admitted and no later one: see the module and SearchSettings."""
     if admitted == 0:
       self._check_seed()
+    if self._after is not None:
+      self._after(admitted, self._task, self._store)
     if self._budget.spent:
       return
     for number in range(1, self._settings.lag + 1) if admitted == 0 else (admitted + self._settings.lag,):
@@ -211,8 +219,10 @@ class _Search:
       self._events.put(lambda: None)
       return
     for arm in self._arms:
-      if asked := [step for step in steps if step.arm is arm]:
-        self._asking.ask(arm, asked)
+      asked = [step for step in steps if step.arm is arm]
+      by_group = getattr(arm.proposer, "by_group", False)
+      for _, call in itertools.groupby(asked, lambda step, apart=by_group: step.group if apart else 0):
+        self._asking.ask(arm, list(call))
 
   def _answer(self, arm: ensemble.Arm, steps: Sequence[Step]) -> None:
     """On a thread of the arm: prompts in, replies out."""

@@ -128,7 +128,16 @@ class Recorder:
       return None
     key = store_lib.construction_hash(array)
     constructions[key] = array
+    artifacts["construction"] = _summary(array)
     return key
+
+
+def _summary(array: np.ndarray) -> str:
+  """A construction in a line: what a child that starts from it as `previous` will find there."""
+  text = f"{array.dtype} array of shape {array.shape}"
+  if array.size and np.issubdtype(array.dtype, np.number) and not np.iscomplexobj(array):
+    text += f", from {array.min():.6g} to {array.max():.6g}, mean {array.mean():.6g}"
+  return f"{text}; a changed program gets it as `previous` where it takes that"
 
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")

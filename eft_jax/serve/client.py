@@ -86,13 +86,13 @@ class _Methods:
       return
     if not len(ids):
       raise ValueError("input_ids cannot be empty.")
-    size = self._vocabulary()
+    size = self.vocabulary()
     if min(ids) < 0 or (size is not None and max(ids) >= size):
       wrong = min(ids) if min(ids) < 0 else max(ids)
       raise ValueError(f"input_ids holds {wrong}, outside the vocabulary of {size}: is this the tokenizer of the "
                        "served model?")
 
-  def _vocabulary(self) -> int | None:
+  def vocabulary(self) -> int | None:
     """Vocabulary size: given, or told by the server, or in the config.json of a local checkpoint; None is unknown."""
     if self.vocab_size is None:
       info = self.model_info()

@@ -6,8 +6,8 @@ import collections
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import grain
 import jax
@@ -101,9 +101,21 @@ def tokenize(rows: Sequence[Row], tokenizer: Tokenizer, settings: DataSettings) 
   return examples
 
 
-def packed(dataset: grain.MapDataset, settings: DataSettings, rows: int, seed: int) -> grain.IterDataset:
-  """A data set of Examples items to one of Batches with `rows` rows; the last may have fewer."""
-  lengths = {"tokens": settings.row_length, "loss_mask": settings.row_length, "examples": settings.row_segments}
+def batch(columns: dict[str, np.ndarray]) -> Batch:
+  """A Batch of what grain's packing gives."""
+  return Batch(columns["tokens"], columns["tokens_positions"], columns["tokens_segment_ids"], columns["loss_mask"],
+               columns["examples"])
+
+
+def packed(dataset: grain.MapDataset, settings: DataSettings, rows: int, seed: int, *,
+           features: Sequence[str] = ("tokens", "loss_mask"),
+           make: Callable[[dict[str, np.ndarray]], Any] = batch) -> grain.IterDataset:
+  """A data set of Examples items to one of batches with `rows` rows; the last may have fewer.
+
+  Args:
+    features: entries of an item with a value for each token. make: columns [rows, ...] -> batch.
+  """
+  lengths = {name: settings.row_length for name in features} | {"examples": settings.row_segments}
   pack = {"first_fit": grain.experimental.FirstFitPackIterDataset,
           "best_fit": grain.experimental.BestFitPackIterDataset,
           "none": functools.partial(grain.experimental.FirstFitPackIterDataset, max_sequences_per_bin=1)}
@@ -112,12 +124,7 @@ def packed(dataset: grain.MapDataset, settings: DataSettings, rows: int, seed: i
   bins = max(settings.packing_bins, rows)
   bins = pack[settings.packing](items, length_struct=lengths, num_packing_bins=bins, seed=seed,
                                 meta_features=("examples",))
-  return bins.batch(rows).map(_batch)
-
-
-def _batch(columns: dict[str, np.ndarray]) -> Batch:
-  return Batch(columns["tokens"], columns["tokens_positions"], columns["tokens_segment_ids"], columns["loss_mask"],
-               columns["examples"])
+  return bins.batch(rows).map(make)
 
 
 def stream(examples: Examples, settings: DataSettings, seed: int) -> grain.DatasetIterator:

@@ -63,9 +63,10 @@ def rough_tokens(text: str) -> int:
 class Proposer(Protocol):
   """Answers prompts. `name` is stored with every attempt.
 
-  `propose` gets all members of one batch and answers in their order. It is called from one thread of its own, or from
-  up to `concurrency` of them where the object has that attribute; 0 is for one so fast that it needs none. Where it
-  has `count_tokens`, that measures prompts unless the settings name a tokenizer. Raises ProposerError.
+  `propose` gets all members of one batch, or of one group of it where the object has a true `by_group`, and answers in
+  their order. It is called from one thread of its own, or from up to `concurrency` of them where the object has that
+  attribute; 0 is for one so fast that it needs none. Where it has `count_tokens`, that measures prompts unless the
+  settings name a tokenizer. Raises ProposerError.
   """
 
   name: str

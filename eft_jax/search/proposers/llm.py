@@ -33,11 +33,13 @@ class LLM:
     from eft_jax.text import render
     return len(render.prompt_ids(self._tokenizer, prompt))
 
-  def propose(self, requests: Sequence[Request]) -> list[Response]:
+  def propose(self, requests: Sequence[Request], adapter: str = "") -> list[Response]:
+    """Answers in order; by the adapter of this name where one is given."""
     from eft_jax.serve import ServerError
     from eft_jax.text import render
+    lora = {"lora_path": adapter} if adapter else {}
     bodies = [{
-        "input_ids": render.prompt_ids(self._tokenizer, request.prompt), "return_logprob": True,
+        "input_ids": render.prompt_ids(self._tokenizer, request.prompt), "return_logprob": True, **lora,
         "sampling_params": {
             "temperature": request.sampling.temperature, "top_p": request.sampling.top_p,
             "max_new_tokens": request.sampling.max_new_tokens, "sampling_seed": request.seed,

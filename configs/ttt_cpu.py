@@ -1,0 +1,22 @@
+"""Test-time RL that learns on a CPU: SmolLM2-135M after its EFT, LoRA, compact prompts, groups of 8.
+
+On: 2 CPU cores, a task that the model was not trained on. `--config.update=False` is its control: the same rollouts
+from a policy that stays as it is.
+Command: python launch/rl.py --config=configs/ttt_cpu.py --config.model=runs/quickstart/train/export --workdir=DIR
+"""
+
+import ml_collections
+
+from eft_jax import rl
+from eft_jax.core import settings
+
+
+def get_config() -> ml_collections.ConfigDict:
+  return ml_collections.ConfigDict(settings.to_dict(rl.RlSettings(
+      task="circle_packing_26", model="smollm2_135m", epochs=16, groups=4, group_size=8,
+      reward=rl.RewardSettings(kind="score"), advantage=rl.AdvantageSettings(kind="rloo"),
+      policy=rl.PolicySettings(kind="importance"),
+      sampling=rl.Sampling(temperature=1.0, top_p=1.0, max_new_tokens=96),
+      rollout=rl.RolloutSettings(slots=32, max_length=512), row_length=448, packing="none", part=4,
+      optimizer=rl.OptimizerSettings(learning_rate=1e-4, schedule="constant", warmup_steps=0, clip_norm=1.0),
+      lora=rl.LoraSettings(rank=32))))
