@@ -1,13 +1,12 @@
 """One client for every server that speaks SGLang's protocol: over HTTP, or an engine in this process.
 
 It guards against what a real SGLang server does not survive or does not say plainly: ids outside the vocabulary, a
-checkpoint of another shape, weights that were updated although the answer is 400.
+checkpoint or an adapter of another shape, weights that were updated although the answer is 400.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import json
 import math
 import pathlib
 import time
@@ -17,14 +16,13 @@ from typing import Any
 
 import httpx
 
+from eft_jax.serve import folders
+
 # Fields of one request; in a batch each becomes a list.
 _FIELDS = ("input_ids", "text", "sampling_params", "return_logprob", "logprob_start_len", "top_logprobs_num", "rid",
            "lora_path")
 _DEFAULTS = {"sampling_params": {}, "return_logprob": False, "logprob_start_len": -1, "top_logprobs_num": 0,
              "lora_path": None}
-# Shapes of a checkpoint, in its config.json.
-_SHAPES = ("model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-           "num_key_value_heads", "head_dim")
 PROBE_IDS = (3, 5, 7, 11, 13, 17, 19, 23)
 
 
@@ -56,7 +54,8 @@ class _Methods:
 
     Args:
       requests: of `input_ids` or `text`, `sampling_params`, `return_logprob`, `logprob_start_len`,
-        `top_logprobs_num`, `rid`. Requests with different `n` travel in one call per n.
+        `top_logprobs_num`, `rid`, `lora_path` (name of a loaded adapter). Requests with different `n` travel in one
+        call per n.
 
     Raises:
       ValueError: unknown field, or ids outside the vocabulary. ServerError: see its `status`.
@@ -96,13 +95,14 @@ class _Methods:
     """Vocabulary size: given, or told by the server, or in the config.json of a local checkpoint; None is unknown."""
     if self.vocab_size is None:
       info = self.model_info()
-      self.vocab_size = info.get("vocab_size") or _checkpoint(info.get("model_path")).get("vocab_size") or 0
+      config = folders.read_json(pathlib.Path(info.get("model_path") or "/nonexistent") / "config.json")
+      self.vocab_size = info.get("vocab_size") or config.get("vocab_size") or 0
     return self.vocab_size or None
 
-  def score(self, prompts: Sequence[Sequence[int]]) -> list[list[float]]:
-    """Log-probs of each prompt's tokens but the first, under the served model."""
+  def score(self, prompts: Sequence[Sequence[int]], lora: str | None = None) -> list[list[float]]:
+    """Log-probs of each prompt's tokens but the first, under the served model, or under the adapter named `lora`."""
     answers = self.generate([{"input_ids": list(ids), "sampling_params": {"max_new_tokens": 0, "temperature": 0.0},
-                              "return_logprob": True, "logprob_start_len": 0} for ids in prompts])
+                              "return_logprob": True, "logprob_start_len": 0, "lora_path": lora} for ids in prompts])
     return [[entry[0] for entry in answer["meta_info"]["input_token_logprobs"][1:]] for answer in answers]
 
   def chat(self, messages: Sequence[Mapping[str, str]], **options: Any) -> dict[str, Any]:
@@ -143,7 +143,9 @@ class _Methods:
     return self._post("/continue_generation", {})
 
   def abort_request(self, rid: str | None = None, abort_all: bool = False) -> None:
-    """Ends the requests whose id begins with `rid`, or all."""
+    """Ends the requests whose id begins with `rid`, or all. Raises ValueError where it is neither."""
+    if bool(rid) == abort_all:  # a real server takes an empty rid for the beginning of every one
+      raise ValueError(f"abort_request needs either rid or abort_all, got rid={rid!r}, abort_all={abort_all}.")
     self._post("/abort_request", {"rid": rid or "", "abort_all": abort_all})
 
   def update_weights_from_disk(self, path: str | pathlib.Path, version: str, **options: Any) -> dict[str, Any]:
@@ -155,7 +157,7 @@ class _Methods:
       ServerError: the server keeps its old weights.
     """
     self.check_checkpoint(path)
-    body = {"model_path": str(path), "weight_version": version, **options}
+    body = {"model_path": _whole(path), "weight_version": version, **options}
     status, answer = self._send("POST", "/update_weights_from_disk", body, retry=False)
     message = answer.get("message", "") if isinstance(answer, Mapping) else _short(answer)
     if status != 200 and "Weights were updated" in message:
@@ -191,34 +193,67 @@ class _Methods:
       self.update_weights_from_disk(path, version)
     finally:
       self.continue_generation()
+    return self._probe(probe_ids, expected, tolerance, f"After the update to weight version {version!r}",
+                       version=version)
+
+  def load_lora_adapter(
+      self, name: str, path: str | pathlib.Path, *, probe_ids: Sequence[int] = PROBE_IDS,
+      expected: Sequence[float] | None = None, tolerance: float = 1e-2,
+  ) -> list[float]:
+    """Loads an adapter (a PEFT folder) under a name that no loaded one has; requests use it as their `lora_path`.
+
+    Args and returns: as `sync_weights`; the probe runs with the adapter.
+
+    Raises:
+      ServerError: the adapter is not there: it does not fit, or its answers were not those expected.
+    """
+    info = self.model_info()
+    if fault := folders.adapter_fault(path, info.get("model_path"), fused=not _is_ours(info)):
+      raise ServerError(f"/load_lora_adapter: {path} {fault}.", 400)
+    self._change_adapters("/load_lora_adapter", {"lora_name": name, "lora_path": _whole(path)}, name, True)
+    try:
+      return self._probe(probe_ids, expected, tolerance, f"With adapter {name!r} of {path}", lora=name)
+    except ServerError:
+      self.unload_lora_adapter(name)
+      raise
+
+  def unload_lora_adapter(self, name: str) -> None:
+    """Takes an adapter away once the requests that use it are done. Raises ServerError where there is none."""
+    self._change_adapters("/unload_lora_adapter", {"lora_name": name}, name, False)
+
+  def _change_adapters(self, path: str, body: Mapping[str, Any], name: str, there: bool) -> None:
+    status, answer = self._send("POST", path, body, retry=False)
+    if not isinstance(answer, Mapping) or status != 200 or not answer.get("success"):
+      message = (answer.get("error_message") if isinstance(answer, Mapping) else None) or _short(answer)
+      raise ServerError(f"{path} {name!r}: {message} (HTTP {status})", status)
+    if (name in (answer.get("loaded_adapters") or {})) != there:
+      raise ServerError(f"{path} {name!r}: said to have worked, but loaded are {_short(answer['loaded_adapters'])}.")
+
+  def _probe(self, ids: Sequence[int], expected: Sequence[float] | None, tolerance: float, when: str, *,
+             version: str | None = None, lora: str | None = None) -> list[float]:
+    """The log-probs of a prompt, once the answer's version and they themselves are what they should be."""
     # The info routes of a real server can lag behind: what an answer says about itself counts.
     answer, = self.generate([{
-        "input_ids": list(probe_ids), "sampling_params": {"max_new_tokens": 1, "temperature": 0.0},
-        "return_logprob": True, "logprob_start_len": 0}])
+        "input_ids": list(ids), "sampling_params": {"max_new_tokens": 1, "temperature": 0.0},
+        "return_logprob": True, "logprob_start_len": 0, "lora_path": lora}])
     found = answer["meta_info"].get("weight_version")
-    if found != version:
-      raise ServerError(f"After the update to weight version {version!r} /generate answers with {found!r}.")
+    if version is not None and found != version:
+      raise ServerError(f"{when} /generate answers with {found!r}.")
     logprobs = [entry[0] for entry in answer["meta_info"]["input_token_logprobs"][1:]]
     if not all(value is not None and math.isfinite(value) for value in logprobs):
-      raise ServerError(f"After the update to weight version {version!r} the probe's log-probs are {logprobs}.")
+      raise ServerError(f"{when} the probe's log-probs are {logprobs}.")
     if expected is not None:
       worst = max(abs(a - b) for a, b in zip(logprobs, expected, strict=True))
       if not worst <= tolerance:
-        raise ServerError(f"After the update to weight version {version!r} the probe's log-probs differ by {worst:.3g} "
-                          f"from the expected ones (tolerance {tolerance:.3g}).")
+        raise ServerError(f"{when} the probe's log-probs differ by {worst:.3g} from the expected ones (tolerance "
+                          f"{tolerance:.3g}).")
     return logprobs
 
   def check_checkpoint(self, path: str | pathlib.Path) -> None:
     """Raises ServerError where a local checkpoint is visibly not one of the served model: a real server would die."""
-    new = _checkpoint(path)
-    if pathlib.Path(path).is_absolute() and pathlib.Path(path).parent.is_dir() and not pathlib.Path(path).exists():
-      raise ServerError(f"/update_weights_from_disk: {path} does not exist.", 400)
-    served = _checkpoint(self.model_info().get("model_path")) if new else {}
-    different = [name for name in _SHAPES if name in new and name in served and new[name] != served[name]]
-    if different:
-      name = different[0]
-      raise ServerError(f"/update_weights_from_disk: {path} is of another shape: {name} is {new[name]}, served "
-                        f"{served[name]}.", 400)
+    info = self.model_info()
+    if fault := folders.checkpoint_fault(path, info.get("model_path"), any_head=_is_ours(info)):
+      raise ServerError(f"/update_weights_from_disk: {path} {fault}.", 400)
 
 
 class Client(_Methods):
@@ -336,13 +371,14 @@ def _short(value: Any) -> str:
   return text if len(text) <= 400 else text[:397] + "..."
 
 
-def _checkpoint(path: Any) -> dict[str, Any]:
-  """config.json of a local folder; {} where there is none."""
-  try:
-    values = json.loads((pathlib.Path(path or "/nonexistent") / "config.json").read_text())
-  except (OSError, ValueError):
-    return {}
-  return values if isinstance(values, dict) else {}
+def _whole(path: str | pathlib.Path) -> str:
+  """An absolute path where it is one of this machine: the server's working directory is another."""
+  return str(pathlib.Path(path).absolute()) if pathlib.Path(path).exists() else str(path)
+
+
+def _is_ours(info: Mapping[str, Any]) -> bool:
+  """Whether /model_info comes from the JAX engine, which refuses what a real SGLang would not survive."""
+  return info.get("engine") == "eft_jax"
 
 
 def _is_local(host: str) -> bool:

@@ -98,7 +98,7 @@ class Service:
   # Information.
 
   def model_info(self) -> dict[str, Any]:
-    """SGLang's keys, and `vocab_size` and `max_model_len`, which clients check against."""
+    """SGLang's keys, and `engine`, `vocab_size` and `max_model_len`, which clients check against."""
     config = self.engine.config
     return {
         "model_path": self.model_path, "served_model_name": self.served_model_name,
@@ -107,7 +107,7 @@ class Service:
         "reasoning_parser": None, "tool_call_parser": None, "disaggregation_mode": "null",
         "has_image_understanding": False, "has_audio_understanding": False, "model_type": config.family,
         "architectures": [f"{config.family.capitalize()}ForCausalLM"],
-        "vocab_size": config.vocab_size, "max_model_len": self.engine.max_length,
+        "engine": "eft_jax", "vocab_size": config.vocab_size, "max_model_len": self.engine.max_length,
     }
 
   def server_info(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class Service:
     return self.model_info() | {
         "dtype": str(self.engine.dtype), "max_total_tokens": self.engine.max_length * self.engine.slots,
         "max_running_requests": self.engine.slots, "max_queued_requests": self.engine.max_waiting,
-        "device": jax.default_backend(), "engine": "eft_jax", "version": version, "paused": self.engine.paused,
+        "device": jax.default_backend(), "version": version, "paused": self.engine.paused,
         "internal_states": [self.engine.load()],
     }
 

@@ -7,7 +7,9 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
+import safetensors.numpy
 
 from eft_jax.serve import server
 from eft_jax.serve.client import Client, Embedded, ServerError
@@ -74,6 +76,9 @@ def test_control_calls(client, engine):
   assert not engine.paused
   client.abort_request("nobody")
   client.abort_request(abort_all=True)
+  for neither in ({}, {"rid": ""}, {"rid": "a", "abort_all": True}):  # an empty rid would end them all
+    with pytest.raises(ValueError, match="either rid or abort_all"):
+      client.abort_request(**neither)
   client.flush_cache()
   assert client.update_weight_version("default")["success"]
 
@@ -124,6 +129,10 @@ class Fake(http.server.BaseHTTPRequestHandler):
     elif self.path == "/flush_cache":
       Fake.flushes += 1
       self.answer(400 if Fake.flushes < 3 else 200, "text")
+    elif self.path == "/load_lora_adapter":
+      self.answer(200, {"success": True, "error_message": "", "loaded_adapters": {"other": "/x"}})
+    elif self.path == "/unload_lora_adapter":
+      self.answer(400, {"success": False, "error_message": "LoRA with name a does not exist", "loaded_adapters": None})
     elif self.path == "/generate" and body.get("input_ids") == [[1]]:
       self.connection.close()
     else:
@@ -140,10 +149,16 @@ class Fake(http.server.BaseHTTPRequestHandler):
     pass
 
 
+def checkpoint(folder, vocab_size=50):
+  folder.mkdir()
+  (folder / "config.json").write_text(json.dumps({"vocab_size": vocab_size, "hidden_size": 8}))
+  safetensors.numpy.save_file({"model.embed_tokens.weight": np.zeros((vocab_size, 8), np.float32)},
+                              folder / "model.safetensors")
+
+
 @pytest.fixture()
 def fake(tmp_path):
-  (tmp_path / "served").mkdir()
-  (tmp_path / "served" / "config.json").write_text(json.dumps({"vocab_size": 50, "hidden_size": 8}))
+  checkpoint(tmp_path / "served")
   with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Fake) as running:
     running.model_path = str(tmp_path / "served")
     thread = threading.Thread(target=running.serve_forever, daemon=True)
@@ -161,12 +176,21 @@ def test_updated_but_not_flushed_is_updated(fake, tmp_path):
 
 
 def test_a_checkpoint_of_another_shape_is_not_sent(fake, tmp_path):
-  (tmp_path / "other").mkdir()
-  (tmp_path / "other" / "config.json").write_text(json.dumps({"vocab_size": 60, "hidden_size": 8}))
+  checkpoint(tmp_path / "other", 60)
   with pytest.raises(ServerError, match="vocab_size is 60, served 50"):
     fake.update_weights_from_disk(tmp_path / "other", "v1")
   with pytest.raises(ServerError, match="does not exist"):
     fake.update_weights_from_disk(tmp_path / "nothing", "v1")
+
+
+def test_adapters_are_there_when_the_server_lists_them(fake, tmp_path):
+  with pytest.raises(ServerError, match="does not exist"):
+    fake.load_lora_adapter("a", tmp_path / "nothing")
+  with pytest.raises(ServerError, match="said to have worked, but loaded are .*other"):
+    fake.load_lora_adapter("a", "a_folder_of_the_servers_machine")
+  with pytest.raises(ServerError, match="'a': LoRA with name a does not exist") as error:
+    fake.unload_lora_adapter("a")
+  assert error.value.status == 400
 
 
 def test_vocabulary_of_a_server_that_does_not_tell_it(fake):
