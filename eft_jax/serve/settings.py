@@ -19,19 +19,15 @@ class SglangSettings:
 
   Attributes:
     python: interpreter of the environment that has SGLang.
-    lora_rank: largest rank of adapters that /load_lora_adapter may bring; 0 serves without adapters, a bit faster.
     start_seconds: until it must be ready.
     flags: more of SGLang's own flags, as on its command line, for example '--tp-size 2'.
   """
 
   python: str = changeable(".venv_sglang/bin/python")
-  lora_rank: int = changeable(32)
   start_seconds: float = changeable(900.0)
   flags: str = changeable("")
 
   def __post_init__(self):
-    if self.lora_rank < 0:
-      raise ConfigError(f"config.sglang.lora_rank is {self.lora_rank}, expected 0 (no adapters) or more.")
     if not self.start_seconds > 0:
       raise ConfigError(f"config.sglang.start_seconds is {self.start_seconds}, expected a positive number.")
 
@@ -51,7 +47,8 @@ class ServeSettings:
     max_waiting: requests that may wait for a slot before /generate answers 503.
     block: tokens per device call; of the JAX engine only.
     seed: of the seeds drawn for requests that bring none.
-    max_lora_rank, max_loaded_loras: what /load_lora_adapter refuses beyond.
+    max_lora_rank: of what /load_lora_adapter takes; a real SGLang reserves memory for it. max_loaded_loras: at a
+      time; 0 is none.
     warm_up: compile and run once before the server says that it listens.
   """
 
@@ -67,7 +64,7 @@ class ServeSettings:
   max_waiting: int = changeable(1024)
   block: int = changeable(8)
   seed: int = changeable(0)
-  max_lora_rank: int = changeable(256)
+  max_lora_rank: int = changeable(64)
   max_loaded_loras: int = changeable(16)
   warm_up: bool = changeable(True)
   sglang: SglangSettings = SglangSettings()

@@ -19,6 +19,7 @@ from eft_jax.serve.client import Client
 from eft_jax.serve.settings import ServeSettings, free_port, write_json
 
 CPU_MAIN = pathlib.Path(__file__).with_name("sglang_cpu.py")
+LORAS_PER_BATCH = 8  # SGLang's default, which may not be above the number that may be loaded
 STOP_SECONDS = 20.0  # for SGLang to end by itself; then its processes are killed
 # Adapters of these layers only on a CPU: with one of the output head, SGLang's torch_native backend (0.5.23) mixes up
 # the requests of a batch whose prompts differ in length, and says nothing.
@@ -82,8 +83,10 @@ def command(settings: ServeSettings, folder: pathlib.Path, port: int, gpu: bool)
       "--context-length": settings.max_length, "--max-running-requests": settings.slots,
       "--max-queued-requests": settings.max_waiting, "--weight-version": settings.weight_version,
       "--served-model-name": settings.served_model_name or settings.model, "--random-seed": settings.seed}
-  if own.lora_rank:
-    flags |= {"--enable-lora": None, "--max-lora-rank": own.lora_rank, "--lora-target-modules": ["all"]}
+  if settings.max_loaded_loras:
+    flags |= {"--enable-lora": None, "--max-lora-rank": settings.max_lora_rank, "--lora-target-modules": ["all"],
+              "--max-loaded-loras": settings.max_loaded_loras,
+              "--max-loras-per-batch": min(LORAS_PER_BATCH, settings.max_loaded_loras)}
   if not settings.warm_up:
     flags["--skip-server-warmup"] = None
   if not gpu:
@@ -91,7 +94,7 @@ def command(settings: ServeSettings, folder: pathlib.Path, port: int, gpu: bool)
               "--sleep-on-idle": None,  # otherwise an idle server keeps a core busy
               # As much cache as all slots can fill; SGLang would take most of the memory.
               "--max-total-tokens": settings.slots * settings.max_length}
-    if own.lora_rank:
+    if settings.max_loaded_loras:
       flags |= {"--lora-backend": "torch_native", "--lora-target-modules": list(CPU_LORA_TARGETS)}
   extra = shlex.split(own.flags)
   if twice := [flag for flag in extra if flag.split("=")[0] in flags]:

@@ -68,7 +68,7 @@ def folder(tmp_path_factory):
 
 
 def make(python, folder, **changes):
-  own = {name: changes.pop(name) for name in ("lora_rank", "start_seconds", "flags") if name in changes}
+  own = {name: changes.pop(name) for name in ("start_seconds", "flags") if name in changes}
   return ServeSettings(engine="sglang", model=str(folder), port=0, sglang=SglangSettings(python=python, **own),
                        **{"max_length": 256} | changes)
 
@@ -110,6 +110,7 @@ def test_command_on_a_gpu_is_sglangs_own():
       "--random-seed": ["3"], "--max-running-requests": ["7"], "--max-queued-requests": ["5"],
       "--weight-version": ["v3"], "--served-model-name": ["smollm2_135m"], "--tp-size": ["2"]}
   assert found["--enable-lora"] == [] and found["--lora-target-modules"] == ["all"]
+  assert found["--max-lora-rank"] == ["64"] and found["--max-loaded-loras"] == ["16"]
   assert not {"--device", "--max-total-tokens", "--lora-backend", "--skip-server-warmup"} & found.keys()
 
 
@@ -121,17 +122,16 @@ def test_command_on_a_cpu_runs_our_main():
   assert found["--device"] == ["cpu"] and found["--attention-backend"] == found["--lora-backend"] == ["torch_native"]
   assert found["--max-total-tokens"] == ["400"] and found["--skip-server-warmup"] == []
   assert "lm_head" not in found["--lora-target-modules"]  # it would answer wrongly, and not say so
-  plain = sglang.command(ServeSettings(engine="sglang", sglang=SglangSettings(lora_rank=0)), pathlib.Path("/m"), 1,
+  plain = sglang.command(ServeSettings(engine="sglang", max_loaded_loras=0), pathlib.Path("/m"), 1,
                          gpu=False)
   assert not [word for word in plain if "lora" in word]
 
 
 @pytest.mark.parametrize("given, reason", [
     ({"engine": "sglang", "block": 3}, "config.block is set, and config.engine=sglang does not read it"),
-    ({"sglang": {"lora_rank": 3}}, "config.sglang is set, and config.engine=jax does not read it"),
+    ({"sglang": {"flags": "--tp-size 2"}}, "config.sglang is set, and config.engine=jax does not read it"),
     ({"engine": "vllm"}, "expected one of 'jax', 'sglang'"),
-    ({"engine": "sglang", "sglang": {"lora_rank": -1}}, "config.sglang.lora_rank is -1"),
-    ({"engine": "sglang", "sglang": {"start_seconds": 0}}, "config.sglang.start_seconds is 0"),
+      ({"engine": "sglang", "sglang": {"start_seconds": 0}}, "config.sglang.start_seconds is 0"),
 ])
 def test_combinations_that_would_do_nothing_are_refused(given, reason):
   with pytest.raises(ConfigError, match=reason):
