@@ -1,6 +1,6 @@
 """Test-time RL that learns on a CPU: SmolLM2-135M after its EFT, LoRA, compact prompts, groups of 8.
 
-On: 2 CPU cores, a task that the model was not trained on. `--config.update=False` is its control: the same rollouts
+On: 2 CPU cores, a task that the model was not trained on. `--config.learn=False` is its control: the same rollouts
 from a policy that stays as it is.
 Command: python launch/rl.py --config=configs/ttt_cpu.py --config.model=runs/quickstart/train/export --workdir=DIR
 """

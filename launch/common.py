@@ -98,7 +98,8 @@ def flag_errors():
   except Exception as error:  # config_flags raises KeyError, TypeError, ... and whatever a config file raises
     if isinstance(error, AttributeError) and error.args and isinstance(error.args[0], KeyError):
       fail(f"Unknown key in a --config flag: {error.args[0].args[0]}")
-    fail(f"{type(error).__name__}: {error}" if not isinstance(error, flags.Error) else error)
+    text = str(error) if isinstance(error, flags.Error) else f"{type(error).__name__}: {error}"
+    fail(text if len(text) <= 1000 else f"{text[:1000]} ...")  # config_flags quotes whole configurations
 
 
 def parse(argv: list[str] | None = None) -> list[str]:

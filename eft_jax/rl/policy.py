@@ -73,7 +73,7 @@ class Policy:
       OSError: the checkpoint before could not be written.
     """
     values: dict[str, float] = {}
-    if epoch.rollouts and self.settings.update:
+    if epoch.rollouts and self.settings.learn:
       seed = self.settings.seed + self.version
       with jax.set_mesh(self.mesh):
         batch = self._with_kl(rollouts.pack(epoch.rollouts, self.settings, seed))

@@ -72,7 +72,7 @@ class RlSettings:
     epochs: updates; may be raised to go on.
     groups, group_size: parents of an epoch, rollouts of a parent.
     reward, advantage, policy: what a rollout earns, what that is worth within its group, what the update minimises.
-    update: False leaves the policy as it is: the same rollouts without learning, a control.
+    learn: False leaves the policy as it is: the same rollouts without learning, a control.
     patience: epochs in a row without anything to learn (in every group all rewards are the same), after which the run
       stops and says why.
     row_length, packing, part: tokens of a packed row, how rollouts are packed (DataSettings), packed rows whose
@@ -89,7 +89,7 @@ class RlSettings:
   epochs: int = changeable(50)
   groups: int = 8
   group_size: int = 64
-  update: bool = True
+  learn: bool = True
   patience: int = changeable(5)
   reward: RewardSettings = RewardSettings()
   advantage: AdvantageSettings = AdvantageSettings()

@@ -19,7 +19,7 @@ def test_rewards_rise_and_those_of_a_control_do_not(settings, pool, tasks_root, 
   results = loop.run_rl(settings(epochs=6), tmp_path / "learns", quiet, evaluate_pool=pool, tasks_root=tasks_root)
   assert results["epochs"] == 6 and results["updates"] >= 3
   learnt = rewards(tmp_path / "learns")
-  loop.run_rl(settings(epochs=6, update=False), tmp_path / "control", quiet, evaluate_pool=pool, tasks_root=tasks_root)
+  loop.run_rl(settings(epochs=6, learn=False), tmp_path / "control", quiet, evaluate_pool=pool, tasks_root=tasks_root)
   still = rewards(tmp_path / "control")
   assert np.mean(learnt[-2:]) > np.mean(still) + 0.3, (learnt, still)
   assert learnt[0] == still[0] and max(still) < 0.75, (learnt, still)
