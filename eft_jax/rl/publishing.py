@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import pathlib
 import re
 import shutil
@@ -80,8 +82,12 @@ class AdapterToServer(ToServer):
 
   def _send(self, policy: Policy, name: str) -> None:
     path = policy.write_adapter(self._folder / name)
-    self._client.sync_adapter(name, path, before=self.adapter, **self._probe(policy))
-    self.adapter = name
+    with contextlib.suppress(ServerError):
+      self._client.unload_lora_adapter(name)  # of a run that was stopped: perhaps another's
+    self._client.load_lora_adapter(name, path, **self._probe(policy))
+    before, self.adapter = self.adapter, name
+    if before not in ("", name):
+      self._client.unload_lora_adapter(before)
 
 
 def forget(folder: pathlib.Path, keep: int) -> None:
@@ -109,6 +115,7 @@ class Rollouts:
     self._policy, self._publisher, self.close = policy, publisher, close
     self.name, self.concurrency = name, groups
     self._published: int | None = None
+    self._refused = False
     self._lock = threading.Lock()
     self.seconds = 0.0  # spent on handing weights over
 
@@ -131,16 +138,28 @@ class Rollouts:
 
   def propose(self, requests: Sequence[Request]) -> list[Response]:
     self.publish()
-    responses = self._model.propose(requests, adapter=self._publisher.adapter)
+    adapter = self._publisher.adapter
+    try:
+      responses = self._model.propose(requests, adapter=adapter)
+    except ConfigError as error:
+      if not adapter or self._refused:
+        raise
+      self._refused, self._published = True, None
+      raise ProposerError(f"The server refuses adapter {adapter!r}: was it started again? It is handed over once more. "
+                          f"({error})") from error
+    self._refused = False
+    return [self._checked(response, adapter) for response in responses]
+
+  def _checked(self, response: Response, adapter: str) -> Response:
+    """The response with the version that wrote it; an adapter is its own version."""
+    if adapter:
+      response = dataclasses.replace(response, weight_version=adapter)
     wanted = name_of(self._policy.version)
-    for response in responses:
-      if self._publisher.adapter or response.finish == "abort":
-        continue
-      if response.weight_version != wanted:
-        self._published = None
-        raise ProposerError(f"The server answered with weights {response.weight_version!r} instead of {wanted!r}: was "
-                            "it started again? They are handed over once more.")
-      if not response.logprobs and response.token_ids:
-        raise ConfigError("The server tells no log-probs of its replies, which the update needs: expected one that "
-                          "speaks SGLang's protocol (return_logprob).")
-    return responses
+    if response.weight_version != wanted and response.finish != "abort":
+      self._published = None
+      raise ProposerError(f"The server answered with weights {response.weight_version!r} instead of {wanted!r}: was it "
+                          "started again? They are handed over once more.")
+    if not response.logprobs and response.token_ids:
+      raise ConfigError("The server tells no log-probs of its replies, which the update needs: expected one that "
+                        "speaks SGLang's protocol (return_logprob).")
+    return response

@@ -87,8 +87,24 @@ def test_requests_name_the_adapter(rollouts, server, monkeypatch):
   rollouts.propose([REQUEST])
   assert "lora_path" not in server.bodies[0]
   monkeypatch.setattr(Server, "adapter", "epoch-00000")
-  rollouts.propose([REQUEST])
+  server.version = "default"  # of the base model
+  assert rollouts.propose([REQUEST])[0].weight_version == "epoch-00000"
   assert server.bodies[0]["lora_path"] == "epoch-00000"
+
+
+def test_a_server_that_lost_the_adapter_gets_it_again_once(rollouts, server, monkeypatch):
+  monkeypatch.setattr(Server, "adapter", "epoch-00000")
+
+  def refuses(self, bodies):
+    raise ServerError("no such adapter", 400)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(Server, "generate", refuses)
+    with pytest.raises(ProposerError, match="refuses adapter 'epoch-00000'"):
+      rollouts.propose([REQUEST])
+    with pytest.raises(ConfigError, match="no such adapter"):
+      rollouts.propose([REQUEST])
+  assert rollouts.propose([REQUEST]) and server.published == ["epoch-00000"] * 2
 
 
 def test_only_the_newest_folders_stay(tmp_path):
