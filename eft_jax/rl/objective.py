@@ -145,19 +145,23 @@ def policy_sums(
   ratio = jnp.exp(jnp.clip(logp - behaviour, -LOG_LIMIT, LOG_LIMIT))
   losses, held = _losses(settings, logp, ratio, advantage)
   count = jnp.sum(mask, dtype=jnp.float32)
-  still, held = jax.lax.stop_gradient((logp, ratio)), {name: mask & where for name, where in held.items()}
-  gap = jnp.abs(still[0] - behaviour)
+  still = jax.lax.stop_gradient(logp)
+  gap = jnp.abs(still - behaviour)
   values = {
       "logp_gap": gap,
-      "probability_gap": jnp.where(mask, jnp.abs(jnp.exp(still[0]) - jnp.exp(behaviour)), 0.0),
-      "kl_rollout": still[1] - 1 - jnp.log(still[1]),
-      "entropy": -still[0], **held}
+      "probability_gap": jnp.where(mask, jnp.abs(jnp.exp(still) - jnp.exp(behaviour)), 0.0),
+      "kl_rollout": _kl(still - behaviour), "entropy": -still, **held}
   if reference is not None:
-    away = jnp.clip(reference - still[0], -LOG_LIMIT, LOG_LIMIT)
-    values["kl_reference"] = jnp.exp(away) - 1 - away
+    values["kl_reference"] = _kl(reference - still)
   return {"loss": (jnp.sum(losses), count if divisor is None else jnp.float32(divisor)),
           "logp_gap_max": Largest(jnp.max(gap)),
           **{name: (jnp.sum(x, dtype=jnp.float32), count) for name, x in values.items()}}
+
+
+def _kl(log_ratio: jax.Array) -> jax.Array:
+  """r - 1 - log r, whose mean over samples of q is KL(q || p), where r = p / q."""
+  log_ratio = jnp.clip(log_ratio, -LOG_LIMIT, LOG_LIMIT)
+  return jnp.expm1(log_ratio) - log_ratio
 
 
 def _losses(settings: PolicySettings, logp: jax.Array, ratio: jax.Array, advantage: jax.Array,

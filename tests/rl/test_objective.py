@@ -154,6 +154,12 @@ def test_metrics_are_their_formulas():
       "loss", "logp_gap", "logp_gap_max", "probability_gap", "kl_rollout", "entropy"}
 
 
+def test_the_kl_of_log_probs_that_almost_agree_is_no_noise():
+  logp = jnp.full((1, 100), -2.0)
+  sums = objective.policy_sums(PolicySettings(), logp, logp + 1e-3, logp, jnp.ones((1, 100), bool))
+  np.testing.assert_allclose(objectives.means(sums)["kl_rollout"], 0.5e-6, rtol=1e-2)
+
+
 @pytest.mark.parametrize("changes, message", [
     ({"kind": "clip", "ratio_cap": 3.0}, "policy.ratio_cap is 3.0, but policy.kind is 'clip'.* take 'importance'"),
     ({"clip_low": 0.1}, "policy.clip_low is 0.1, but policy.kind is 'importance'"),
