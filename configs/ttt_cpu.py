@@ -13,10 +13,10 @@ from eft_jax.core import settings
 
 def get_config() -> ml_collections.ConfigDict:
   return ml_collections.ConfigDict(settings.to_dict(rl.RlSettings(
-      task="circle_packing_26", model="smollm2_135m", epochs=16, groups=4, group_size=8,
-      reward=rl.RewardSettings(kind="score"), advantage=rl.AdvantageSettings(kind="rloo"),
-      policy=rl.PolicySettings(kind="importance"),
+      task="erdos_min_overlap", model="smollm2_135m", epochs=12, groups=2, group_size=8,
+      advantage=rl.AdvantageSettings(kind="grpo"),
       sampling=rl.Sampling(temperature=1.0, top_p=1.0, max_new_tokens=96),
       rollout=rl.RolloutSettings(slots=32, max_length=512), row_length=448, packing="none", part=4,
-      optimizer=rl.OptimizerSettings(learning_rate=1e-4, schedule="constant", warmup_steps=0, clip_norm=1.0),
+      remat="none",
+      optimizer=rl.OptimizerSettings(learning_rate=3e-4, schedule="constant", warmup_steps=0, clip_norm=1.0),
       lora=rl.LoraSettings(rank=32))))
