@@ -12,7 +12,8 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eft_jax.core.settings import ConfigError
@@ -20,6 +21,8 @@ from eft_jax.finch import schema
 
 VERSION = 2                  # of the schema; another version is refused
 MANIFEST = "finch.json"      # rows per split, size and SHA-256 of every file, how the data set was made
+SORTED_IN_MEMORY = 256 << 20  # bytes of a split that are sorted without files
+BUCKETS = 128                 # files that a larger one is sorted in
 _NAME = "finch"
 
 
@@ -54,6 +57,22 @@ def _builder_class():
   return Finch
 
 
+@contextlib.contextmanager
+def _sorting_on_disk() -> Iterator[None]:
+  """TFDS sorts large splits in files, which it opens with TensorFlow, a thousand at a time: here with Python's own."""
+  from tensorflow_datasets.core import shuffle
+  files = types.SimpleNamespace(GFile=open, exists=os.path.exists, remove=os.remove)
+  changes = {"tf": types.SimpleNamespace(io=types.SimpleNamespace(gfile=files),
+                                         errors=types.SimpleNamespace(ResourceExhaustedError=())),
+             "BUCKETS_NUMBER": BUCKETS, "MAX_MEM_BUFFER_SIZE": SORTED_IN_MEMORY}
+  before = {name: getattr(shuffle, name) for name in changes}
+  try:
+    vars(shuffle).update(changes)
+    yield
+  finally:
+    vars(shuffle).update(before)
+
+
 def write(rows: Mapping[str, Callable[[], Iterable[schema.Row]]], path: pathlib.Path,
           info: Mapping[str, Any] | None = None) -> None:
   """Writes a data set and puts it in place of an older one at `path` in one rename.
@@ -70,7 +89,7 @@ def write(rows: Mapping[str, Callable[[], Iterable[schema.Row]]], path: pathlib.
   try:
     builder = _builder_class()(rows, data_dir=str(temporary), file_format="array_record")
     config = tfds.download.DownloadConfig(try_download_gcs=False, compute_stats=tfds.download.ComputeStatsMode.SKIP)
-    with contextlib.redirect_stdout(io.StringIO()):  # announces a download that there is none of
+    with _sorting_on_disk(), contextlib.redirect_stdout(io.StringIO()):  # announces a download that there is none of
       builder.download_and_prepare(download_config=config, download_dir=str(temporary / "downloads"))
     made = pathlib.Path(builder.data_dir)
     splits = {name: split.num_examples for name, split in builder.info.splits.items()}

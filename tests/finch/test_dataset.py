@@ -49,6 +49,18 @@ def test_reading_and_writing_import_neither_tensorflow_nor_jax(tmp_path):
   assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
 
 
+def test_a_split_that_is_sorted_on_disk_is_the_same(written, tmp_path, monkeypatch):
+  """No TensorFlow, few open files, and the very files that sorting in memory gives."""
+  from eft_jax.finch import dataset
+  path, rows = written
+  monkeypatch.setattr(dataset, "SORTED_IN_MEMORY", 1000)
+  again = tmp_path / "again"
+  finch.write({split: (lambda r=r: iter(r)) for split, r in rows.items()}, again, {"made": "here"})
+  assert finch.manifest(again) == finch.manifest(path)
+  assert "tensorflow" not in sys.modules
+  assert [p.name for p in again.parent.iterdir() if p.name.startswith(".")] == []
+
+
 def test_a_new_data_set_replaces_the_old_one_whole(written):
   path, _ = written
   finch.write({"train": lambda: iter(make_rows(5))}, path)
