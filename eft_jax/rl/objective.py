@@ -40,12 +40,15 @@ class PolicySettings:
     ratio_cap: C of 'importance'; 0 for none.
     clip_low, clip_high: of 'clip'.
     band: two numbers; tokens whose r is outside teach nothing (IcePop has 0.5 and 5); () for no band.
-    normalize: 'token_mean', over the sampled tokens of the batch, or 'token_sum'.
+    normalize: 'token_mean', over the sampled tokens of the batch; 'reply_mean', over those of each reply and then over
+      replies, so that long replies weigh no more; 'token_sum'.
     divisor: of 'token_sum', for example the number of rollouts of an epoch; at least 1.
 
   Sources: 'importance' Yao et al. 2025 (Your efficient RL framework secretly brings you off-policy RL training), with
   ratio_cap 0 and a divisor of 1 TTT-Discover's loss; 'clip' PPO (arXiv:1707.06347), with two bounds DAPO
-  (arXiv:2503.14476); 'reinforce' Williams 1992; band IcePop (Ling team 2025, arXiv:2510.18855); 'token_mean' DAPO.
+  (arXiv:2503.14476); 'reinforce' Williams 1992; band IcePop (Ling team 2025, arXiv:2510.18855); 'token_mean' DAPO;
+  'reply_mean' GRPO (arXiv:2402.03300, equation 3) and, with 'importance' at 2.0, ThetaEvolve, whose one update per
+  batch clips nothing.
   """
 
   kind: Literal["importance", "clip", "reinforce"] = "importance"
@@ -53,7 +56,7 @@ class PolicySettings:
   clip_low: float = 0.2
   clip_high: float = 0.28
   band: tuple[float, ...] = ()
-  normalize: Literal["token_mean", "token_sum"] = "token_mean"
+  normalize: Literal["token_mean", "reply_mean", "token_sum"] = "token_mean"
   divisor: float = 1.0
 
   def __post_init__(self):
@@ -72,8 +75,8 @@ class PolicySettings:
     if not 1 <= self.divisor < math.inf:
       raise ConfigError(f"policy.divisor is {self.divisor}, expected at least 1.")
     if self.normalize != "token_sum" and self.divisor != 1:
-      raise ConfigError(f"policy.divisor is {self.divisor}, but policy.normalize is {self.normalize!r}, which divides "
-                        "by the number of tokens: leave it out or take 'token_sum'.")
+      raise ConfigError(f"policy.divisor is {self.divisor}, but policy.normalize is {self.normalize!r}, which does "
+                        "not read it: leave it out or take 'token_sum'.")
 
 
 @functools.partial(jax.tree_util.register_dataclass, meta_fields=[],
@@ -116,7 +119,7 @@ class PolicyGradient:
     return RolloutBatch(rows, values, values, values if self.reference else None)
 
   def context(self, forward: Forward, params: Any, batches: RolloutBatch) -> float | None:
-    """What divides the loss of one part; None: its number of sampled tokens."""
+    """What divides the loss of one part; None: its number of sampled tokens or replies."""
     del forward, params
     parts = batches.advantage.shape[0]
     return self.settings.divisor / parts if self.settings.normalize == "token_sum" else None
@@ -126,12 +129,23 @@ class PolicyGradient:
     logp, _, mask = objectives.scores_of(forward, params, batch.rows)
     at = lambda x: jnp.where(mask, objectives.ahead(x), 0.0)
     reference = None if batch.reference_logp is None else at(batch.reference_logp)
-    return policy_sums(self.settings, logp, at(batch.behaviour_logp), at(batch.advantage), mask, context, reference)
+    advantage, divisor = at(batch.advantage), context
+    if self.settings.normalize == "reply_mean":  # every loss is proportional to its advantage
+      sizes, replies = _reply_sizes(batch.rows, mask)
+      advantage, divisor = advantage / sizes, replies
+    return policy_sums(self.settings, logp, at(batch.behaviour_logp), advantage, mask, divisor, reference)
+
+
+def _reply_sizes(rows: Batch, mask: Bool[Array, "B T"]) -> tuple[Float[Array, "B T"], Float[Array, ""]]:
+  """(sampled tokens of the reply that each token belongs to, at least 1; replies with any)."""
+  member = rows.segment_ids[..., None] == 1 + jnp.arange(rows.examples.shape[1])  # [B, T, S]
+  sizes = jnp.sum(member & mask[..., None], axis=1, dtype=jnp.float32)  # [B, S]
+  return jnp.maximum(jnp.sum(member * sizes[:, None], axis=-1), 1), jnp.sum(sizes > 0, dtype=jnp.float32)
 
 
 def policy_sums(
     settings: PolicySettings, logp: Float[Array, "B T"], behaviour: Float[Array, "B T"],
-    advantage: Float[Array, "B T"], mask: Bool[Array, "B T"], divisor: float | None = None,
+    advantage: Float[Array, "B T"], mask: Bool[Array, "B T"], divisor: float | Float[Array, ""] | None = None,
     reference: Float[Array, "B T"] | None = None,
 ) -> Sums:
   """Sums over the sampled tokens; all values are 0 where mask is False, and only logp has a gradient.

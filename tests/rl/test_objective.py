@@ -257,6 +257,31 @@ def test_packed_rows_and_parts_give_the_loss_of_whole_logits(name, counts, tempe
     assert_same(value_and_grad(settings, forward, params, parts(rollouts("none"), count)), packed)
 
 
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_mean_over_replies_is_the_mean_of_their_means(count, forward, monkeypatch):
+  """On rows of one reply or several, which add up from parts; with the log-probs in place of a model."""
+  rng = np.random.default_rng(3)
+  table = rng.normal(size=300) - 5.5  # log p of each token
+
+  def scores(forward, params, rows):
+    targets, mask = objectives.targets_of(rows)
+    return jnp.where(mask, jnp.array(table)[targets], 0.0), None, mask
+  monkeypatch.setattr(objectives, "scores_of", scores)
+  batch = rollouts("none")
+  terms = []
+  for row, own in enumerate(batch.rows.loss_mask & (batch.rows.segment_ids == 1)):
+    ratio = np.exp(table[batch.rows.tokens[row, own]] - batch.behaviour_logp[row, own])
+    losses = -np.minimum(ratio, 2.0) * batch.advantage[row, own] * table[batch.rows.tokens[row, own]]
+    terms.append(losses.mean() if own.any() else None)
+  expected = np.mean([term for term in terms if term is not None])
+  mean = PolicyGradient(PolicySettings(normalize="reply_mean"))
+  for given, parted in ((batch, count), (rollouts("best_fit"), 1)):
+    sums = [mean.sums(forward, None, jax.tree.map(lambda x, i=i: x[i], parts(given, parted)), None)["loss"]
+            for i in range(parted)]
+    np.testing.assert_allclose(sum(s[0] for s in sums) / sum(s[1] for s in sums), expected, rtol=1e-4)
+    assert sum(s[1] for s in sums) == sum(term is not None for term in terms)
+
+
 @pytest.mark.slow
 def test_with_an_advantage_of_one_it_is_the_gradient_of_sft(tiny, forward):
   batch = rollouts("none")
