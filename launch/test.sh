@@ -30,6 +30,7 @@ else
   fi
   part "fast tests" python -m pytest -q -m "not slow" --durations=10
   part "slow tests" python -m pytest -q -m slow --durations=20
+  part "real SGLang" bash launch/test_sglang.sh -k sglang
   beside() { local status=0; wait "$other" || status=$?; cat "$log"; return $status; }
   [ -z "$other" ] || part "rest of the fast tests on 3.12, which ran beside all others" beside
 fi

@@ -31,3 +31,26 @@ use_venv() {
     echo "$stamp" >> "$folder/stamps"
   fi
 }
+
+# use_sglang FOLDER PYTHON: an environment of SGLang's own in FOLDER, as launch/sglang_requirements.txt describes; it is
+# not activated. Reused where it is complete; a step that fails shows the end of its log.
+use_sglang() {
+  local folder=$1 python=$2 file=launch/sglang_requirements.txt bare='^(sglang|triton|torchvision)==' stamp step
+  stamp="sglang $(cksum < $file) $("$python" --version)"
+  grep -qxF "$stamp" "$folder/stamps" 2>/dev/null && "$folder/bin/python" -c '' 2>/dev/null && return 0
+  echo "[set-up] installing SGLang into $folder ($("$python" --version), 2.4 GB) ..." >&2
+  "$python" -m venv --clear "$folder"
+  grep -E '^torch==' $file > "$folder/first.txt"
+  grep -E "$bare" $file > "$folder/bare.txt"
+  grep -vE "$bare" $file > "$folder/rest.txt"
+  for step in "-r $folder/first.txt" "--no-deps -r $folder/bare.txt" "-r $folder/rest.txt"; do
+    # shellcheck disable=SC2086
+    "$folder/bin/python" -m pip install --disable-pip-version-check --retries 10 --timeout 60 $step \
+      >> "$folder/install.log" 2>&1 || {
+        tail -n 15 "$folder/install.log" >&2
+        echo "error: pip install $step failed (log above, whole in $folder/install.log); the same command tries again." >&2
+        return 1
+      }
+  done
+  echo "$stamp" >> "$folder/stamps"
+}

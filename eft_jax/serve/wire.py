@@ -60,8 +60,11 @@ class Limits:
   max_length: int
 
 
-def parse_sampling(values: Mapping[str, Any] | None) -> SamplingParams:
+def parse_sampling(values: Mapping[str, Any] | None, room: int | None = None) -> SamplingParams:
   """SamplingParams of a JSON object; null means default.
+
+  Args:
+    room: tokens behind the prompt; max_new_tokens null (not absent) means as many as fit, as in SGLang.
 
   Raises:
     BodyError: unknown field. RequestError: wrong type, range, or something this engine does not do.
@@ -73,7 +76,9 @@ def parse_sampling(values: Mapping[str, Any] | None) -> SamplingParams:
   arguments = {}
   for name, value in values.items():
     if name in _SAMPLING_TYPES:
-      if value is not None:
+      if name == "max_new_tokens" and value is None and room is not None:
+        arguments[name] = max(0, room)
+      elif value is not None:
         arguments[name] = _convert(name, _SAMPLING_TYPES[name], value)
     elif name in _SAMPLING_REFUSED:
       if value:
@@ -124,10 +129,8 @@ def parse_generate(body: Any, limits: Limits, encode: Callable[[str], list[int]]
   prompts, single = _prompts(body, encode)
   count = len(prompts)
   raw = body.get("sampling_params")
-  if isinstance(raw, list):
-    samplings = [parse_sampling(item) for item in _each("sampling_params", raw, count)]
-  else:
-    samplings = [parse_sampling(raw)] * count
+  samplings = [parse_sampling(item, limits.max_length - len(ids))
+               for item, ids in zip(_each("sampling_params", raw, count), prompts, strict=True)]
   if len({sampling.n for sampling in samplings}) > 1:
     raise RequestError("sampling_params.n must be the same for all prompts of a batch.")
   n = samplings[0].n

@@ -3,6 +3,10 @@
 import pathlib
 import sys
 
+from eft_jax.core import platforms
+
+platforms.settle()  # before jax is imported
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -54,7 +58,7 @@ def _logits(weights, tokens):
 
 def logprobs(weights, ids):
   """[len(ids), V] log-probs after each token, by one full forward pass; a causal model does not see the padding."""
-  padded = np.zeros((1, 128), np.int32)
+  padded = np.zeros((1, 128 if len(ids) <= 128 else 1024), np.int32)
   padded[0, :len(ids)] = ids
   return np.asarray(jax.nn.log_softmax(_logits(weights, jnp.asarray(padded))))[:len(ids)]
 

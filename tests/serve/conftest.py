@@ -1,5 +1,14 @@
-"""A tiny random model, one engine over it for the whole session, and an HTTP server over that engine."""
+"""A tiny random model, one engine over it for the whole session, and an HTTP server over that engine.
 
+Also the servers of the conformance tests: ours over a checkpoint that any server can load, and the real SGLang of
+EFT_SGLANG_URL over the same one, where launch/test_sglang.sh has started it. EFT_SGLANG_MODELS is the folder that
+tests/serve/checkpoints.py has written for both.
+"""
+
+import os
+import pathlib
+
+import httpx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +18,10 @@ from eft_jax import models, text
 from eft_jax.serve import server
 from eft_jax.serve.engine import Engine
 from eft_jax.serve.service import Service
+from eft_jax.serve.settings import ServeSettings, load_engine
+from tests.serve import checkpoints
+
+REAL = os.environ.get("EFT_SGLANG_URL")
 
 
 class Tiny:
@@ -67,3 +80,37 @@ def http(engine):
   """The URL of a server over the session's engine."""
   with server.HttpServer(Service(engine, "tiny"), server.listen("127.0.0.1", 0)) as running:
     yield running.url
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory):
+  """The checkpoints and adapters that the servers of the conformance tests load."""
+  given = os.environ.get("EFT_SGLANG_MODELS")
+  return pathlib.Path(given) if given else checkpoints.write(tmp_path_factory.mktemp("checkpoints"))
+
+
+@pytest.fixture(scope="session")
+def ours(folders):
+  """The URL of our engine over the checkpoint `first`."""
+  settings = ServeSettings(model=str(folders / "first"), slots=8, max_length=1024)
+  with load_engine(settings) as engine, server.HttpServer(
+      Service(engine, settings.model), server.listen("127.0.0.1", 0)) as running:
+    yield running.url
+
+
+@pytest.fixture(scope="session", params=["jax", "sglang"] if REAL else ["jax"])
+def url(request):
+  """Each server that must answer as SGLang does, with max_length 1024."""
+  return REAL if request.param == "sglang" else request.getfixturevalue("ours")
+
+
+@pytest.fixture(scope="session")
+def post(url):
+  with httpx.Client(base_url=url, timeout=120, trust_env=False) as client:
+    yield lambda path, body: client.post(path, json=body)
+
+
+@pytest.fixture(scope="session")
+def get(url):
+  with httpx.Client(base_url=url, timeout=120, trust_env=False) as client:
+    yield client.get
