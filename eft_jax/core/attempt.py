@@ -32,6 +32,8 @@ class Response:
     logprobs: per output token, natural log, after temperature, before filters; same length as token_ids.
     finish: 'stop', 'length' or 'abort'.
     weight_version: of the model that wrote it; '' where unknown.
+    forced: (start, end) of the output tokens that the server wrote without asking the model: the end of thinking at its
+      limit.
     tokens, prompt_tokens: written (reasoning included) and read: counted where the proposer knows them, else estimated;
       0 where nothing was counted.
   """
@@ -43,6 +45,7 @@ class Response:
   logprobs: tuple[float, ...] = ()
   finish: str = "stop"
   weight_version: str = ""
+  forced: tuple[tuple[int, int], ...] = ()
   tokens: int = 0
   prompt_tokens: int = 0
 
@@ -177,6 +180,7 @@ def from_json(line: str) -> Attempt:
   response = fields["response"]
   for name in ("prompt_ids", "token_ids", "logprobs"):
     response[name] = tuple(response[name])
+  response["forced"] = tuple(map(tuple, response.get("forced", ())))
   fields["response"] = Response(**response)
   fields["inspirations"] = tuple(fields["inspirations"])
   fields["instances"] = tuple(fields.get("instances", ()))

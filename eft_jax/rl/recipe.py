@@ -54,7 +54,7 @@ def theta_evolve(task: str, lower: float, upper: float, **changes: Any) -> RlSet
       "task": task, "model": "qwen3_8b", "epochs": 100, "groups": 32, "group_size": 16, "fidelity": "full",
       "reward": RewardSettings(kind="power", lower=lower, upper=upper, alpha=3.0, scale=3.0, ladder=True),
       "advantage": AdvantageSettings(kind="grpo"),
-      "policy": PolicySettings(kind="clip", clip_low=0.2, clip_high=0.28),
+      "policy": PolicySettings(kind="clip", clip_low=0.2, clip_high=0.28, normalize="reply_mean"),
       "archive": ArchiveSettings(kind="islands", population=10_000, elites=1000, islands=10, exploitation=0.6, top=0,
                                  diverse=0),
       "prompt": PromptSettings(profile="full", budget=PROMPT),

@@ -133,8 +133,10 @@ def _rollout(attempt: Attempt, advantage: float) -> Rollout | None:
   before = len(response.prompt_ids)
   behaviour = np.zeros(before + len(response.token_ids), np.float32)
   behaviour[before:] = response.logprobs
-  return Rollout(np.array([*response.prompt_ids, *response.token_ids], np.int32),
-                 np.arange(len(behaviour)) >= before, behaviour, advantage)
+  sampled = np.arange(len(behaviour)) >= before
+  for start, end in response.forced:
+    sampled[before + start:before + end] = False
+  return Rollout(np.array([*response.prompt_ids, *response.token_ids], np.int32), sampled, behaviour, advantage)
 
 
 def pack(found: Sequence[Rollout], settings: RlSettings, seed: int) -> RolloutBatch:

@@ -65,6 +65,7 @@ class MemberSettings:
     if not 0 < self.weight < float("inf"):
       raise ConfigError(f"weight of an ensemble's member is {self.weight}, expected a number above 0.")
     _check_scripted(self, "of an ensemble's member")
+    _check_thinking(self)
 
 
 def _check_scripted(settings: Any, where: str) -> None:
@@ -72,6 +73,12 @@ def _check_scripted(settings: Any, where: str) -> None:
     if settings.proposer == "scripted" and getattr(settings, name) != default:
       raise ConfigError(f"config.{name} has no effect with config.proposer='scripted'{where and ' ' + where}: leave it "
                         "as it is.")
+
+
+def _check_thinking(settings: Any) -> None:
+  if settings.sampling.max_thinking_tokens and settings.server.transport == "openai":
+    raise ConfigError("config.sampling.max_thinking_tokens has no effect with config.server.transport='openai': leave "
+                      "it at 0.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +158,7 @@ class SearchSettings:
                             "other programs: leave it as it is.")
     self._check_ensemble()
     _check_scripted(self, "")
+    _check_thinking(self)
 
   def _check_ensemble(self) -> None:
     if not self.ensemble:

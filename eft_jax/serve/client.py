@@ -20,9 +20,9 @@ from eft_jax.serve import folders
 
 # Fields of one request; in a batch each becomes a list.
 _FIELDS = ("input_ids", "text", "sampling_params", "return_logprob", "logprob_start_len", "top_logprobs_num", "rid",
-           "lora_path")
+           "lora_path", "max_thinking_tokens")
 _DEFAULTS = {"sampling_params": {}, "return_logprob": False, "logprob_start_len": -1, "top_logprobs_num": 0,
-             "lora_path": None}
+             "lora_path": None, "max_thinking_tokens": None}
 PROBE_IDS = (3, 5, 7, 11, 13, 17, 19, 23)
 
 
@@ -54,8 +54,8 @@ class _Methods:
 
     Args:
       requests: of `input_ids` or `text`, `sampling_params`, `return_logprob`, `logprob_start_len`,
-        `top_logprobs_num`, `rid`, `lora_path` (name of a loaded adapter). Requests with different `n` travel in one
-        call per n.
+        `top_logprobs_num`, `rid`, `lora_path` (name of a loaded adapter), `max_thinking_tokens`. Requests with
+        different `n` travel in one call per n.
 
     Raises:
       ValueError: unknown field, or ids outside the vocabulary. ServerError: see its `status`.

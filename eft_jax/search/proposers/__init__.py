@@ -17,12 +17,15 @@ class Sampling:
   Attributes:
     temperature: 0 is greedy.
     top_p: of nucleus sampling.
-    max_new_tokens: of one reply; a longer one is cut.
+    max_new_tokens: of one reply, its thinking included; a longer one is cut.
+    max_thinking_tokens: after which the server ends the model's thinking, so that there is room for an answer; 0 for no
+      limit. For models that think between <think> and </think>, over SGLang's protocol.
   """
 
   temperature: float = 0.7
   top_p: float = 0.95
   max_new_tokens: int = 256
+  max_thinking_tokens: int = 0
 
   def __post_init__(self):
     if self.temperature < 0:
@@ -31,6 +34,9 @@ class Sampling:
       raise ConfigError(f"sampling.top_p is {self.top_p}, expected a share above 0 and at most 1.")
     if self.max_new_tokens < 1:
       raise ConfigError(f"sampling.max_new_tokens is {self.max_new_tokens}, expected at least 1.")
+    if not 0 <= self.max_thinking_tokens < self.max_new_tokens:
+      raise ConfigError(f"sampling.max_thinking_tokens is {self.max_thinking_tokens}, expected 0 for no limit, or less "
+                        f"than sampling.max_new_tokens = {self.max_new_tokens}.")
 
 
 @dataclasses.dataclass(frozen=True)

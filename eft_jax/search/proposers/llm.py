@@ -9,7 +9,7 @@ from typing import Any
 
 from eft_jax.core import Prompt, Response
 from eft_jax.core.settings import ConfigError
-from eft_jax.search.proposers import ProposerError, Request, rough_tokens
+from eft_jax.search.proposers import ProposerError, Request, Sampling, rough_tokens
 
 
 class LLM:
@@ -37,9 +37,10 @@ class LLM:
     """Answers in order; by the adapter of this name where one is given."""
     from eft_jax.serve import ServerError
     from eft_jax.text import render
-    lora = {"lora_path": adapter} if adapter else {}
+    more = {"lora_path": adapter} if adapter else {}
     bodies = [{
-        "input_ids": render.prompt_ids(self._tokenizer, request.prompt), "return_logprob": True, **lora,
+        "input_ids": render.prompt_ids(self._tokenizer, request.prompt), "return_logprob": True, **more,
+        **_thinking(request.sampling),
         "sampling_params": {
             "temperature": request.sampling.temperature, "top_p": request.sampling.top_p,
             "max_new_tokens": request.sampling.max_new_tokens, "sampling_seed": request.seed,
@@ -64,7 +65,12 @@ class LLM:
     finish = (meta.get("finish_reason") or {}).get("type", "stop")
     return Response(reply, reasoning, tuple(prompt_ids), ids, logprobs if len(logprobs) == len(ids) else (),
                     finish if finish in ("length", "abort") else "stop", str(meta.get("weight_version") or ""),
-                    len(ids), len(prompt_ids))
+                    tuple((span["start"], span["end"]) for span in meta.get("forced_tokens") or ()), len(ids),
+                    len(prompt_ids))
+
+
+def _thinking(sampling: Sampling) -> dict[str, int]:
+  return {"max_thinking_tokens": sampling.max_thinking_tokens} if sampling.max_thinking_tokens else {}
 
 
 class OpenAI:

@@ -57,6 +57,18 @@ def test_token_ids_go_out_and_come_back():
   assert (first.tokens, first.prompt_tokens) == (len(first.token_ids), len(first.prompt_ids))
 
 
+def test_a_thinking_budget_goes_out_and_what_was_forced_comes_back():
+  client = Client(("ab", "stop"), forced_tokens=[{"start": 1, "end": 2}])
+  request = dataclasses.replace(REQUEST, sampling=Sampling(max_new_tokens=33, max_thinking_tokens=20))
+  reply, = llm.LLM(client, TOKENIZER, "x").propose([request])
+  assert client.bodies[0]["max_thinking_tokens"] == 20 and reply.forced == ((1, 2),)
+  with pytest.raises(ConfigError, match="max_thinking_tokens is 33, expected 0 for no limit, or less than"):
+    Sampling(max_new_tokens=33, max_thinking_tokens=33)
+  with pytest.raises(ConfigError, match="max_thinking_tokens has no effect with config.server.transport='openai'"):
+    SearchSettings(proposer="llm", sampling=request.sampling,
+                   server=ServerSettings(url="http://x/v1", transport="openai", model="m"))
+
+
 def test_an_answer_without_text_or_logprobs():
   client = Client(("ab", "abort"), output_token_logprobs=None)
   answer = client.generate([{"sampling_params": {"sampling_seed": 1}}])[0]
@@ -189,7 +201,7 @@ def test_a_search_over_a_chat_endpoint(chat, tmp_path, fake):
   with store_lib.Store(tmp_path / "attempts.db", read_only=True) as store:
     done = list(store.read())
   assert result["steps"] == 6 and done[1].proposer == "openai:big" and done[1].response.reasoning == "More rounds."
-  assert done[1].sampling == {"temperature": 0.7, "top_p": 0.95, "max_new_tokens": 256}
+  assert done[1].sampling == dataclasses.asdict(Sampling())
   assert [a.outcome is Outcome.DUPLICATE for a in done[2:]] == [True] * 5
   assert sorted(body["seed"] for _, body in chat.bodies) == sorted(a.seed % 2**31 for a in done[1:])
 
