@@ -11,7 +11,7 @@ from launch import common
 
 
 def run(settings: ServeSettings, workdir: pathlib.Path, progress: common.Progress) -> dict:
-  """Until SIGTERM or Ctrl-C, which are a server's normal end."""
+  """Until SIGTERM or Ctrl-C, which are a server's normal end; where it ends by itself, that is one line and code 1."""
   start = time.monotonic()
   engine = Sglang if settings.engine == "sglang" else Serving
   with engine(settings, workdir, progress.say) as serving:
@@ -19,6 +19,8 @@ def run(settings: ServeSettings, workdir: pathlib.Path, progress: common.Progres
       serving.wait()
     except common.Stopped as stop:
       progress.say(f"{stop}: shutting down")
+    except RuntimeError as error:
+      common.fail(error, code=1)
   return {**serving.results(), "served_seconds": round(time.monotonic() - start, 1)}
 
 

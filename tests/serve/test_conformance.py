@@ -191,11 +191,11 @@ def test_a_pause_changes_nothing(fresh, mode):
 # Weights.
 
 def test_update_in_mid_request_accounts_for_every_token(fresh, folders, reference):
-  prompt = PROMPTS[0]
+  prompt, expected = PROMPTS[0], scored(reference["second"], PROBE_IDS)
   with running(fresh, prompt, LONG) as (_, future):
-    probe = fresh.sync_weights(folders / "second", "v-2", expected=scored(reference["second"], PROBE_IDS))
+    probe = fresh.sync_weights(folders / "second", "v-2", expected=expected)
     answer = future.result(120)
-  np.testing.assert_allclose(probe, scored(reference["second"], PROBE_IDS), atol=1e-3)
+  np.testing.assert_allclose(probe, expected, atol=1e-3)
   meta = answer["meta_info"]
   before, after = meta["weight_versions"]
   change = before["end"]

@@ -214,8 +214,9 @@ def test_one_that_ends_by_itself_is_an_error(python, folder, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, None])
 def test_the_command_ends_it_however_it_ends(python, folder, tmp_path, number):
+  """None: it is SGLang that ends."""
   command = [sys.executable, str(ROOT / "launch/serve.py"), "--config.engine=sglang", f"--config.model={folder}",
              "--config.port=0", "--config.max_length=256", f"--config.sglang.python={python}", f"--workdir={tmp_path}"]
   process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -225,7 +226,10 @@ def test_the_command_ends_it_however_it_ends(python, folder, tmp_path, number):
       assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
       time.sleep(0.1)
     told = json.loads((tmp_path / "told.json").read_text())
-    process.send_signal(number)
+    if number is None:
+      os.kill(told["pid"], signal.SIGKILL)
+    else:
+      process.send_signal(number)
     stderr = process.communicate(timeout=60)[1]
   finally:
     process.kill()
@@ -233,6 +237,9 @@ def test_the_command_ends_it_however_it_ends(python, folder, tmp_path, number):
     assert process.returncode == 0 and not (tmp_path / "server.json").exists(), stderr
     assert json.loads((tmp_path / "summary.json").read_text())["outcome"] == "ok"
     assert gone(told["pid"], told["child"])
+  elif number is None:
+    assert process.returncode == 1 and "Traceback" not in stderr and gone(told["child"]), stderr
+    assert stderr.splitlines()[-1].startswith("error: SGLang ended by itself with code -9")
   else:
     assert gone(told["pid"])  # SGLang's own children watch it in the same way
 

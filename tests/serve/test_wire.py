@@ -19,6 +19,15 @@ def test_defaults():
   assert request.input_ids == (1, 2) and not request.return_logprob and request.logprob_start_len == -1
 
 
+def test_null_for_max_new_tokens_is_all_that_fit():
+  """As SGLang has it."""
+  count = lambda ids, **sampling: wire.parse_generate(
+      {"input_ids": ids, "sampling_params": sampling}, LIMITS, None).requests[0].sampling.max_new_tokens
+  assert count([1, 2], max_new_tokens=None) == LIMITS.max_length - 2
+  with pytest.raises(RequestError, match="longer than the model's context"):
+    count([1] * (LIMITS.max_length + 3), max_new_tokens=None)
+
+
 def test_expansion_is_prompt_major():
   batch = parse(input_ids=[[1], [2]], sampling_params={"n": 2, "max_new_tokens": 1}, rid=["a", "b"],
                 return_logprob=[True, False], logprob_start_len=[0, -1])
