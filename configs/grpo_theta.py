@@ -13,4 +13,4 @@ from eft_jax.rl import recipe
 
 
 def get_config() -> ml_collections.ConfigDict:
-  return ml_collections.ConfigDict(settings.to_dict(recipe.theta_evolve("circle_packing_26", lower=0.0, upper=2.636)))
+  return ml_collections.ConfigDict(settings.to_dict(recipe.theta_evolve("circle_packing_26", lower=0.0, upper=2.635)))

@@ -40,21 +40,26 @@ def ttt_discover(task: str, reward: Literal["value", "inverse"], **changes: Any)
                                      epsilon=1e-8, clip_norm=0.0)} | changes))
 
 
-def theta_evolve(task: str, lower: float, upper: float, **changes: Any) -> RlSettings:
+def theta_evolve(task: str, lower: float, upper: float, alpha: float = 3.0, scale: float = 5.0,
+                 **changes: Any) -> RlSettings:
   """ThetaEvolve: GRPO over islands, 32 parents x 16 replies, all parameters at 1e-6, no KL, failures by a ladder.
 
-  Clipped ratio 0.2 and 0.28, one update per batch, diffs only, prompts with the parent alone, rewards of valid programs
-  ((value - worst) / (best - worst)) ** 3 x 3.
+  Diffs only, prompts with the parent alone, rewards of valid programs ((value - worst) / (best - worst)) ** alpha x
+  scale. With one update per batch the clipped ratio of its scripts (0.2, 0.28) is always 1; what corrects for the
+  server's log-probs is truncated importance sampling, up to 2.
 
   Args:
-    lower, upper: range of raw values, whatever the direction.
+    lower, upper: range of raw values, whatever the direction: 0 to 2.635 for 26 circles.
+    alpha, scale: of the reward: 3 and 5 for circles, 1 and 3 for the autocorrelation inequalities.
     changes: other fields of RlSettings.
+
+  Source: ThetaEvolve, scripts_evolve/*/general.sh and openevolve/modular_utils/score_transform.py.
   """
   return RlSettings(**({
       "task": task, "model": "qwen3_8b", "epochs": 100, "groups": 32, "group_size": 16, "fidelity": "full",
-      "reward": RewardSettings(kind="power", lower=lower, upper=upper, alpha=3.0, scale=3.0, ladder=True),
+      "reward": RewardSettings(kind="power", lower=lower, upper=upper, alpha=alpha, scale=scale, ladder=True),
       "advantage": AdvantageSettings(kind="grpo"),
-      "policy": PolicySettings(kind="clip", clip_low=0.2, clip_high=0.28, normalize="reply_mean"),
+      "policy": PolicySettings(kind="importance", ratio_cap=2.0, normalize="reply_mean"),
       "archive": ArchiveSettings(kind="islands", population=10_000, elites=1000, islands=10, exploitation=0.6, top=0,
                                  diverse=0),
       "prompt": PromptSettings(profile="full", budget=PROMPT),

@@ -33,7 +33,8 @@ def test_published_settings():
   assert (ttt.optimizer.learning_rate, ttt.optimizer.b1, ttt.optimizer.b2, ttt.archive.children) == (4e-5, 0.9, 0.95, 2)
   theta = rl.recipe.theta_evolve("circle_packing_26", 0.0, 2.636)
   assert (theta.groups * theta.group_size, theta.optimizer.learning_rate, theta.lora.rank) == (512, 1e-6, 0)
-  assert (theta.policy.clip_low, theta.policy.clip_high, theta.optimizer.b2) == (0.2, 0.28, 0.98)
+  assert (theta.policy.kind, theta.policy.ratio_cap, theta.policy.normalize) == ("importance", 2.0, "reply_mean")
+  assert (theta.reward.alpha, theta.reward.scale, theta.optimizer.b2) == (3.0, 5.0, 0.98)
 
 
 @pytest.mark.parametrize("changes, message", [
