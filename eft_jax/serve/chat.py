@@ -18,9 +18,10 @@ _RENAMED = {"max_tokens": "max_new_tokens", "max_completion_tokens": "max_new_to
             "seed": "sampling_seed"}
 _SAME = ("temperature", "top_p", "top_k", "min_p", "n", "stop", "stop_token_ids", "ignore_eos", "frequency_penalty",
          "presence_penalty", "repetition_penalty", "skip_special_tokens", "no_stop_trim", "regex", "ebnf",
-         "logit_bias", "stop_regex")
+         "logit_bias", "stop_regex", "custom_params")
 _OWN = ("messages", "model", "stream", "stream_options", "logprobs", "top_logprobs", "chat_template_kwargs",
-        "input_ids", "return_token_ids", "rid", "continue_final_message", "lora_path")
+        "input_ids", "return_token_ids", "rid", "continue_final_message", "lora_path",
+        "max_thinking_tokens")
 _IGNORED = ("user", "metadata", "store", "parallel_tool_calls", "separate_reasoning", "stream_reasoning", "priority",
             "return_meta_info", "service_tier")
 _REFUSED = {"response_format": "constrained decoding is not supported", "tools": "tools are not supported",
@@ -50,6 +51,7 @@ def parse(service: Service, body: Any) -> wire.Batch:
   return wire.parse_generate({
       "input_ids": ids, "sampling_params": sampling, "return_logprob": want, "rid": body.get("rid"),
       "top_logprobs_num": body.get("top_logprobs") or 0 if want else 0,
+      "max_thinking_tokens": body.get("max_thinking_tokens"),
       "lora_path": _adapter(service, body.get("model")) or body.get("lora_path")}, limits, None)
 
 
@@ -99,7 +101,7 @@ def answer(
       "id": results[0].rid, "object": "chat.completion", "created": int(time.time()),
       "model": body.get("model") or service.served_model_name, "choices": choices,
       "usage": {"prompt_tokens": prompt, "total_tokens": prompt + written, "completion_tokens": written,
-                "prompt_tokens_details": None, "reasoning_tokens": 0},
+                "prompt_tokens_details": None, "reasoning_tokens": sum(result.reasoning_tokens for result in results)},
       "metadata": {"weight_version": results[0].weight_versions[-1][0]},
   }
 

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from eft_jax import models
-from eft_jax.serve import finish, programs, weights, wire
+from eft_jax.serve import finish, programs, thinking, weights, wire
 from eft_jax.serve.adapters import Adapter, Adapters
 from eft_jax.serve.requests import GenerateRequest, GenerateResult, QueueFull, RequestError, SamplingParams
 from eft_jax.serve.slots import Job, Slots
@@ -93,8 +93,7 @@ class Engine:
       QueueFull: more would wait than `max_waiting`.
     """
     now = time.monotonic()
-    for request in requests:
-      self._check(request)
+    budgets = [self._check(request) for request in requests]
     with self._changed:
       if self._closed:
         raise RuntimeError("The engine is closed.")
@@ -105,13 +104,14 @@ class Engine:
       taken = self._rids.intersection(rids)
       if taken or len(set(rids)) < len(rids):
         raise RequestError(f"Duplicate request ID {sorted(taken)[0] if taken else 'within the batch'}.")
-      adapters = self.adapters.acquire([request.adapter for request in requests])
+      adapters = self.adapters.acquire([request.adapter for request in requests])  # the last thing that may fail
       self._rids.update(rids)
       jobs = []
-      for request, adapter in zip(requests, adapters, strict=True):
+      for request, adapter, budget in zip(requests, adapters, budgets, strict=True):
         seed = request.sampling.sampling_seed
         seed = self._seeds.getrandbits(63) if seed is None else seed % 2**64
-        jobs.append(Job(request, Future(), now, seed, adapter))
+        thought = thinking.Thinking(budget, request.input_ids) if budget else None
+        jobs.append(Job(request, Future(), now, seed, adapter, thought))
       self._waiting.extend(jobs)
       self._changed.notify()
     return [job.future for job in jobs]
@@ -188,6 +188,8 @@ class Engine:
       count = len(self._slots.active)
       self._retract()
       self._slots.clear()
+      for job in self._waiting:  # the new weights read all that the old ones wrote, at once
+        job.placed = len(job.output)
       self._params = prepared
       self.version = self.version if version is None else version
       return count
@@ -222,10 +224,15 @@ class Engine:
       self._thread.join()
     atexit.unregister(self.close)
 
-  def _check(self, request: GenerateRequest) -> None:
+  def _check(self, request: GenerateRequest) -> thinking.Budget | None:
+    """Raises RequestError for what cannot be served; returns the limits of its thinking."""
     wire.check(request.input_ids, request.sampling, request.logprob_start_len, request.top_logprobs_num, self.limits)
     if request.sampling.stop and self.tokenizer is None:
       raise RequestError("stop strings need a tokenizer, and this engine has none: use stop_token_ids.")
+    if request.max_thinking_tokens is None:
+      return None
+    return thinking.budget(request.max_thinking_tokens, request.thinking_end_ids, self.tokenizer,
+                           self.config.vocab_size)
 
   def _call(self, do: Callable[[], Any]) -> Any:
     """Runs `do` on the engine's thread between two blocks and returns its result."""
@@ -367,12 +374,15 @@ class Engine:
       pass
 
   def _retract(self) -> None:
-    """Puts running jobs back to the front of the queue, in order."""
+    """Puts running jobs back to the front of the queue, in order.
+
+    Should the same weights go on, then behind a cache of the same bits: the output is repeated token by token.
+    """
     jobs = [self._slots.jobs[slot] for slot in self._slots.active]
     for slot in self._slots.active:
       self._slots.release(slot)
     for job in jobs:
-      job.retractions += 1
+      job.retractions, job.placed = job.retractions + 1, 0
     with self._changed:
       self._waiting.extendleft(reversed(jobs))
 

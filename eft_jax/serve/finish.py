@@ -75,4 +75,7 @@ def result(job: Job, reason: dict[str, Any] | None, tokenizer: Any, version: str
       text=output_text(job, reason, tokenizer) if tokenizer else "",
       output_ids=tuple(job.output), output_logprobs=tuple(job.logprobs), input_logprobs=job.input_logprobs,
       output_top=tuple(job.top), input_top=job.input_top, finish_reason=reason, weight_versions=spans,
-      cached_tokens=job.cached, num_retractions=job.retractions, seconds=time.monotonic() - job.submitted)
+      forced=tuple((s, min(e, len(job.output))) for s, e in (job.thinking.forced if job.thinking else ())
+                   if s < len(job.output)),
+      reasoning_tokens=min(job.thinking.tokens, len(job.output)) if job.thinking else 0, cached_tokens=job.cached,
+      num_retractions=job.retractions, seconds=time.monotonic() - job.submitted)

@@ -60,14 +60,15 @@ copy_slots = jax.jit(models.copy_slots, donate_argnames=("cache",))
 @functools.partial(jax.jit, static_argnames=("config", "block", "top"), donate_argnames=("cache",))
 def decode_block(
     config: models.ModelConfig, params: Any, cache: models.Cache, rows: Rows, controls: sampling.Controls,
-    counts: Int[Array, "B V"] | None, *, block: int, top: int,
+    counts: Int[Array, "B V"] | None, forced: Int[Array, "B N"], *, block: int, top: int,
 ) -> tuple[models.Cache, Rows, Written]:
   """Up to `block` tokens for every slot that is not idle; returns early once all are.
 
-  A slot goes idle after a token of its `stop_ids`, or when it stands at its last place.
+  A slot goes idle after a token of its `stop_ids` that was not forced, or when it stands at its last place.
 
   Args:
     counts: tokens written so far by each slot, where one of them has a penalty.
+    forced: tokens to be written instead of drawn ones; -1 draws.
     top: how many alternatives per token come back.
   """
   slots = rows.token.shape[0]
@@ -84,14 +85,15 @@ def decode_block(
     logits = models.logits(config, params, hidden[:, 0])  # [B, V]
     active = rows.position >= 0
     place = rows.position + 1
-    token, logprob = sampling.sample(logits, controls, place, counts)
+    token, logprob = sampling.sample(logits, controls, place, counts, forced[:, step])
     put = lambda out, new: out.at[:, step].set(new)
     best = top_logprobs(logits, controls.temperature, top)
     written = Written(put(written.tokens, jnp.where(active, token, -1)), put(written.logprobs, logprob),
                       jax.tree.map(put, written.top, best))
     if counts is not None:
       counts = counts.at[jnp.arange(slots), token].add(active.astype(jnp.int32))
-    done = jnp.any(token[:, None] == controls.stop_ids, axis=1) | (place >= rows.last)
+    stopped = jnp.any(token[:, None] == controls.stop_ids, axis=1) & (forced[:, step] < 0)
+    done = stopped | (place >= rows.last)
     rows = Rows(jnp.where(active, token, rows.token), jnp.where(active & ~done, place, -1), rows.last)
     return step + 1, cache, rows, written, counts
 

@@ -88,6 +88,8 @@ class GenerateRequest:
       wanted too; -1 = none of them, 0 = all.
     top_logprobs_num: how many alternatives per position come back.
     adapter: name of a loaded LoRA adapter; None is the base model.
+    max_thinking_tokens: thinking is ended by force after so many tokens, see `thinking.Thinking`; None is no limit.
+    thinking_end_ids: the token ids that end it; () are the tokenizer's.
     on_tokens: called on the engine's thread with the partial result after each block of tokens (streaming).
   """
 
@@ -99,6 +101,8 @@ class GenerateRequest:
   logprob_start_len: int = -1
   top_logprobs_num: int = 0
   adapter: str | None = None
+  max_thinking_tokens: int | None = None
+  thinking_end_ids: tuple[int, ...] = ()
   on_tokens: Callable[["GenerateResult"], None] | None = None
 
 
@@ -108,7 +112,7 @@ class GenerateResult:
 
   Attributes:
     text: the output without its stop token or stop string.
-    output_ids: what was sampled, the stop token or the tokens of the stop string included.
+    output_ids: what was sampled, or forced, the stop token or the tokens of the stop string included.
     output_logprobs: one per output token; empty unless asked for.
     input_logprobs: of prompt tokens from logprob_start_len on; None for the first token of the prompt, which nothing
       precedes. Empty unless asked for.
@@ -116,6 +120,9 @@ class GenerateResult:
     finish_reason: {'type': 'stop' | 'length' | 'abort', ...} as in SGLang, or None in a partial result.
     weight_versions: (version, start, end) over output tokens. The versions are the base's; with the request's adapter,
       whose name stands for one set of weights, they name the weights.
+    forced: [start, end) spans of output tokens that a thinking budget put there. Their log-probs are the model's, but
+      they were not sampled from it: a policy gradient leaves them out.
+    reasoning_tokens: output tokens that belong to limited thinking, its markers included; 0 where it is not limited.
     cached_tokens: prompt tokens that were not computed for this request.
     num_retractions: how often it was put back into the queue.
     seconds: from submission to result.
@@ -131,6 +138,8 @@ class GenerateResult:
   input_top: tuple[tuple[tuple[float, int], ...] | None, ...] = ()
   finish_reason: dict[str, Any] | None = None
   weight_versions: tuple[tuple[str, int, int], ...] = ()
+  forced: tuple[tuple[int, int], ...] = ()
+  reasoning_tokens: int = 0
   cached_tokens: int = 0
   num_retractions: int = 0
   seconds: float = 0.0

@@ -35,7 +35,7 @@ class Controls(NamedTuple):
 
 def sample(
     logits: Float[Array, "B V"], controls: Controls, positions: Int[Array, " B"],
-    counts: Int[Array, "B V"] | None = None,
+    counts: Int[Array, "B V"] | None = None, forced: Int[Array, " B"] | None = None,
 ) -> tuple[Int[Array, " B"], Float[Array, " B"]]:
   """Draws one token per row and returns it with its log-probability.
 
@@ -44,6 +44,7 @@ def sample(
     controls: see Controls.
     positions: absolute position of the token to draw; with the seed it fixes the randomness (counter-based).
     counts: how often each token was written so far by the row; None where no row has a penalty.
+    forced: tokens to return instead of a draw; -1 leaves the choice.
 
   Returns:
     tokens, and their log-probabilities under softmax(logits / temperature), after penalties and before the filters; a
@@ -60,6 +61,8 @@ def sample(
   best = first_index(scaled == peak[:, None])
   tokens = jax.lax.cond(jnp.all(greedy), lambda: best,
                         lambda: jnp.where(greedy, best, _draw(weights, controls, positions)))
+  if forced is not None:
+    tokens = jnp.where(forced >= 0, forced, tokens)
   chosen = jnp.take_along_axis(scaled, tokens[:, None], axis=-1)[:, 0]
   return tokens, chosen - peak - jnp.log(jnp.sum(weights, axis=-1))
 

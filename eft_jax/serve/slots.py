@@ -14,6 +14,7 @@ from eft_jax import models
 from eft_jax.serve import programs, sampling
 from eft_jax.serve.adapters import Adapter
 from eft_jax.serve.requests import GenerateRequest
+from eft_jax.serve.thinking import Thinking
 
 LENGTHS = (256, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
 _GOLDEN = 0x9E3779B97F4A7C15  # odd: distinct sample indices give distinct keys
@@ -34,6 +35,7 @@ class Job:
   submitted: float
   seed: int
   adapter: Adapter
+  thinking: Thinking | None = None
   output: list[int] = dataclasses.field(default_factory=list)
   logprobs: list[float] = dataclasses.field(default_factory=list)
   top: list[tuple[tuple[float, int], ...]] = dataclasses.field(default_factory=list)
@@ -44,6 +46,7 @@ class Job:
   cached: int = 0
   retractions: int = 0
   searched: int = 0  # output tokens already searched for stop strings
+  placed: int = 0  # output tokens that its slot has written: fewer than there are while they are repeated
 
   @property
   def sequence(self) -> list[int]:
@@ -52,8 +55,25 @@ class Job:
 
   @property
   def prefix(self) -> Prefix:
-    """What must be in the cache before the next step, which reads the last token."""
-    return self.adapter, tuple(self.sequence[:-1])
+    """What must be in the cache before the next step, which reads the token behind it."""
+    return self.adapter, tuple(self.sequence[:self.position])
+
+  @property
+  def position(self) -> int:
+    """Place of the token that the next step reads."""
+    return len(self.request.input_ids) + self.placed - 1
+
+  def forced(self, block: int) -> list[int]:
+    """The next tokens that are not to be drawn: those that are repeated, then the end of thinking."""
+    return [*self.output[self.placed:], *(self.thinking.pending if self.thinking else ())][:block]
+
+  @property
+  def block_end(self) -> int:
+    """Place of the last token that the next block may write."""
+    allowance = self.thinking.allowance if self.thinking else None
+    if allowance is None:
+      return self.last_place
+    return min(self.last_place, len(self.request.input_ids) + len(self.output) - 1 + allowance)
 
   @property
   def last_place(self) -> int:
@@ -128,7 +148,7 @@ class Slots:
         self._resize(sorted(useful[:size]), size, length)
 
   def admit(self, params: Any, job: Job) -> None:
-    """Gives the job a slot and computes, or copies, its sequence but for the last token, which the next step reads."""
+    """Gives the job a slot and computes, or copies, what stands before the token that the next step reads."""
     prefix = job.prefix
     ids = prefix[1]
     if None not in self.jobs:
@@ -184,32 +204,52 @@ class Slots:
     """
     self._fit()
     slots, jobs = len(self.jobs), [job if job and job.adapter is adapter else None for job in self.jobs]
-    last = np.array([job.last_place if job else 0 for job in jobs], np.int32)
-    position = np.array([len(job.request.input_ids) + len(job.output) - 1 if job else -1 for job in jobs], np.int32)
-    token = np.array([job.sequence[-1] if job else 0 for job in jobs], np.int32)
+    last = np.array([job.block_end if job else 0 for job in jobs], np.int32)
+    position = np.array([job.position if job else -1 for job in jobs], np.int32)
+    token = np.array([job.sequence[job.position] if job else 0 for job in jobs], np.int32)
+    forced = np.full((slots, self.block), -1, np.int32)
+    for slot, job in enumerate(jobs):
+      ids = job.forced(self.block) if job else []
+      forced[slot, :len(ids)] = ids
     top = max((job.request.top_logprobs_num for job in jobs if job), default=0)
     if self.config.recurrent:  # a state moves on: from here on the slot no longer stands behind its prompt
       self._held = [None if job else held for job, held in zip(jobs, self._held, strict=True)]
     self._cache, rows, written = programs.decode_block(
         self.config, params, self._cache, programs.Rows(token, position, last), self._controls(jobs),
-        self._counts(jobs), block=self.block, top=programs.bucket(top, (0, 5, 20)))
+        self._counts(jobs), forced, block=self.block, top=programs.bucket(top, (0, 5, 20)))
     position, written = jax.device_get((rows.position, written))
     stopped = []
     for slot in range(slots):
       job = jobs[slot]
       if job is None:
         continue
-      count = int((written.tokens[slot] >= 0).sum())
-      job.output += written.tokens[slot, :count].tolist()
-      if job.request.return_logprob:
-        job.logprobs += written.logprobs[slot, :count].tolist()
-      wanted = job.request.top_logprobs_num
-      if wanted:
-        job.top += [tuple(zip(p[:wanted].tolist(), i[:wanted].tolist(), strict=True))
-                    for p, i in zip(written.top[0][slot, :count], written.top[1][slot, :count], strict=True)]
-      if position[slot] < 0:
+      self._collect(job, jax.tree.map(lambda x: x[slot], written))  # noqa: B023
+      if position[slot] < 0 and self._ended(job):
         stopped.append((slot, job))
     return stopped
+
+  def _collect(self, job: Job, written: programs.Written) -> None:
+    """Appends what a slot wrote to its job, without what was only repeated."""
+    count, old = int((written.tokens >= 0).sum()), len(job.output) - job.placed
+    job.placed += count
+    new = slice(min(old, count), count)
+    tokens = written.tokens[new].tolist()
+    job.output += tokens
+    if job.thinking:
+      job.thinking.write(tokens)
+    if job.request.return_logprob:
+      job.logprobs += written.logprobs[new].tolist()
+    wanted = job.request.top_logprobs_num
+    if wanted:
+      job.top += [tuple(zip(p[:wanted].tolist(), i[:wanted].tolist(), strict=True))
+                  for p, i in zip(written.top[0][new], written.top[1][new], strict=True)]
+
+  def _ended(self, job: Job) -> bool:
+    """Whether a job that the device stopped is done: it may only have come to where thinking must end."""
+    count = len(job.output)
+    forced = job.thinking and job.thinking.forced and job.thinking.forced[-1][1] == count
+    return count >= job.request.sampling.max_new_tokens or (
+        job.placed == count and not forced and job.output[-1] in self.stops_of(job))
 
   def _controls(self, jobs: Sequence[Job | None]) -> sampling.Controls:
     """Sampling settings of the slots; idle ones are greedy, which asks for the least work."""
@@ -242,7 +282,7 @@ class Slots:
     counts = np.zeros((len(jobs), self.config.vocab_size), np.int32)
     for slot, job in enumerate(jobs):
       if job:
-        np.add.at(counts[slot], np.asarray(job.output, np.int64), 1)
+        np.add.at(counts[slot], np.asarray(job.output[:job.placed], np.int64), 1)
     return counts
 
   def _batch_size(self, count: int) -> int:

@@ -24,11 +24,11 @@ _REFUSED = {
     "return_hidden_states": "hidden states are not returned", "return_routed_experts": "the model has no experts",
     "return_sampling_mask": "sampling masks are not returned", "session_params": "sessions are not kept",
     "token_ids_logprob": "log-probs come for the sampled token and for the top ones (top_logprobs_num)",
-    "max_thinking_tokens": "thinking is not limited apart from max_new_tokens", "return_entropy": "not returned",
+    "return_entropy": "not returned",
 }
 _FIELDS = frozenset("""
     text input_ids sampling_params return_logprob logprob_start_len top_logprobs_num return_text_in_logprobs rid
-    return_prompt_token_ids lora_path
+    return_prompt_token_ids lora_path max_thinking_tokens
 """.split()) | _IGNORED | _REFUSED.keys()
 
 _SAMPLING_TYPES = {field.name: field.type for field in dataclasses.fields(SamplingParams)}
@@ -128,9 +128,8 @@ def parse_generate(body: Any, limits: Limits, encode: Callable[[str], list[int]]
       raise RequestError(f"{name} is not available on this server: {_REFUSED[name]}.")
   prompts, single = _prompts(body, encode)
   count = len(prompts)
-  raw = body.get("sampling_params")
-  samplings = [parse_sampling(item, limits.max_length - len(ids))
-               for item, ids in zip(_each("sampling_params", raw, count), prompts, strict=True)]
+  raw = _each("sampling_params", body.get("sampling_params"), count)
+  samplings = [parse_sampling(item, limits.max_length - len(ids)) for item, ids in zip(raw, prompts, strict=True)]
   if len({sampling.n for sampling in samplings}) > 1:
     raise RequestError("sampling_params.n must be the same for all prompts of a batch.")
   n = samplings[0].n
@@ -142,15 +141,30 @@ def parse_generate(body: Any, limits: Limits, encode: Callable[[str], list[int]]
   loras = _each("lora_path", body.get("lora_path"), count)
   if not all(name is None or isinstance(name, str) for name in loras):
     raise RequestError("lora_path must be the name of a loaded adapter, null for the base, or a list of these.")
+  thoughts = map(_thinking, _each("max_thinking_tokens", body.get("max_thinking_tokens"), count), raw)
   rids = _rids(body.get("rid"), count, single and n == 1)
   requests = []
-  for ids, sampling, want, start, top, lora, rid in zip(prompts, samplings, wants, starts, tops, loras, rids,
-                                                        strict=True):
+  for ids, sampling, want, start, top, lora, thought, rid in zip(prompts, samplings, wants, starts, tops, loras,
+                                                                 thoughts, rids, strict=True):
     check(ids, sampling, start, top, limits)
     requests += [GenerateRequest(ids, sampling, sample, rid if n == 1 else f"{rid}_{sample}", want, start,
-                                 top if want else 0, lora) for sample in range(n)]
+                                 top if want else 0, lora, *thought) for sample in range(n)]
   flag = lambda name: _as(bool, name, body.get(name) or False)
   return Batch(tuple(requests), single and n == 1, flag("return_text_in_logprobs"), flag("return_prompt_token_ids"))
+
+
+def _thinking(limit: Any, sampling: Any) -> tuple[int | None, tuple[int, ...]]:
+  """The thinking budget and the ids that end thinking: max_thinking_tokens, or thinking_budget in custom_params.
+
+  SGLang has both, and the first goes before. `thinking_end_ids` in custom_params is ours, for models without </think>.
+  """
+  custom = (sampling or {}).get("custom_params") or {}
+  if not isinstance(custom, Mapping):
+    raise RequestError(f"custom_params must be an object, got {_short(custom)}.")
+  limit, ends = custom.get("thinking_budget") if limit is None else limit, custom.get("thinking_end_ids") or []
+  if not isinstance(ends, list) or not all(type(item) is int for item in ends):
+    raise RequestError(f"thinking_end_ids must be a list of token ids, got {_short(ends)}.")
+  return None if limit is None else _as(int, "max_thinking_tokens", limit), tuple(ends)
 
 
 def _prompts(body: Mapping[str, Any], encode: Callable[[str], list[int]] | None) -> tuple[list[tuple[int, ...]], bool]:
@@ -235,11 +249,13 @@ def result_json(request: GenerateRequest, result: GenerateResult, batch: Batch,
       "id": result.rid, "finish_reason": result.finish_reason, "prompt_tokens": result.prompt_tokens,
       "weight_version": version,
       "weight_versions": [{"version": v, "start": s, "end": e} for v, s, e in result.weight_versions],
-      "num_retractions": result.num_retractions, "reasoning_tokens": 0,
+      "num_retractions": result.num_retractions, "reasoning_tokens": result.reasoning_tokens,
       "completion_tokens": len(result.output_ids), "cached_tokens": result.cached_tokens,
       "cached_tokens_details": {"device": result.cached_tokens, "host": 0} if result.cached_tokens else None,
       "e2e_latency": result.seconds,
   }
+  if request.max_thinking_tokens is not None:  # ours: what a policy gradient must leave out
+    meta["forced_tokens"] = [{"start": s, "end": e} for s, e in result.forced]
   if request.return_logprob:
     first = len(request.input_ids) - len(result.input_logprobs)
     meta["input_token_logprobs"] = [triple(p, request.input_ids[first + k])
