@@ -2,7 +2,8 @@
 
 Requests that arrive together are decoded together, and a slot that becomes free takes the next in the queue. What a
 request's tokens are depends on its prompt, its sampling parameters and its seed; its company can enter only through the
-rounding of matrix products of another batch size. A list given to `generate` is always composed the same way.
+rounding of matrix products of another batch size, and with `deterministic` not at all. A list given to `generate` is
+always composed the same way.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ class Engine:
     block: tokens per device call; stop strings, aborts and new requests are noticed between calls.
     gather_seconds: how long an idle engine waits for the company of a first request.
     seed: of the seeds drawn for requests that bring none.
+    deterministic: tokens and log-probs are the same to the bit in any company, retractions included, for the same
+      `slots` and `max_length` on the same machine. Every block then runs all slots, in use or not: free where they are
+      full, and costly where few requests run at a time (choose fewer slots).
     max_lora_rank, max_loaded_loras: what `adapters.load` refuses beyond.
 
   Attributes:
@@ -56,7 +60,8 @@ class Engine:
   def __init__(
       self, config: models.ModelConfig, params: Any, tokenizer: Any = None, *, slots: int = 32, max_length: int = 2048,
       dtype: Any = jnp.float32, version: str = "default", max_waiting: int = 4096, block: int = 8,
-      gather_seconds: float = 0.003, seed: int = 0, max_lora_rank: int = 256, max_loaded_loras: int = 16,
+      gather_seconds: float = 0.003, seed: int = 0, max_lora_rank: int = 64, max_loaded_loras: int = 16,
+      deterministic: bool = False,
   ):
     self.config, self.tokenizer, self.dtype = config, tokenizer, jnp.dtype(dtype)
     self.max_length = min(max_length, config.max_length)
@@ -65,7 +70,7 @@ class Engine:
     self._params = weights.prepare(config, params, self.dtype)
     self.adapters = Adapters(config, self.dtype, max_lora_rank, max_loaded_loras)
     stop_ids = frozenset(tokenizer.stop_ids if tokenizer else ())
-    self._slots = Slots(config, self.dtype, slots, self.max_length, block, stop_ids)
+    self._slots = Slots(config, self.dtype, slots, self.max_length, block, stop_ids, deterministic)
     self._gather_seconds, self._seeds = gather_seconds, random.Random(seed)
     self._changed = threading.Condition()  # guards what follows
     self._waiting: collections.deque[Job] = collections.deque()

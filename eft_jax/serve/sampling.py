@@ -55,7 +55,8 @@ def sample(
     logits = penalize(logits, controls, counts)
   logits = forbid_early_stop(logits, controls, positions)
   greedy = controls.temperature < GREEDY_BELOW
-  scaled = logits / jnp.where(greedy, 1.0, controls.temperature)[:, None]
+  # The barrier: fused with what follows, which depends on what other rows want, it could be rounded differently.
+  scaled = jax.lax.optimization_barrier(logits / jnp.where(greedy, 1.0, controls.temperature)[:, None])
   peak = jnp.max(scaled, axis=-1)
   weights = jnp.exp(scaled - peak[:, None])  # [B, V], the largest is 1
   best = first_index(scaled == peak[:, None])

@@ -47,6 +47,8 @@ class ServeSettings:
     max_waiting: requests that may wait for a slot before /generate answers 503.
     block: tokens per device call; of the JAX engine only.
     seed: of the seeds drawn for requests that bring none.
+    deterministic: the same request and seed give the same bits in any company, at the cost of always running all
+      `slots`; of the JAX engine only.
     max_lora_rank: of what /load_lora_adapter takes; a real SGLang reserves memory for it. max_loaded_loras: at a
       time; 0 is none.
     warm_up: compile and run once before the server says that it listens.
@@ -64,6 +66,7 @@ class ServeSettings:
   max_waiting: int = changeable(1024)
   block: int = changeable(8)
   seed: int = changeable(0)
+  deterministic: bool = changeable(False)
   max_lora_rank: int = changeable(64)
   max_loaded_loras: int = changeable(16)
   warm_up: bool = changeable(True)
@@ -77,9 +80,9 @@ class ServeSettings:
       if getattr(self, name) < least:
         raise ConfigError(f"config.{name} is {getattr(self, name)}, expected at least {least}.")
     # A key of the engine that is not chosen would do nothing.
-    other = {"jax": "sglang", "sglang": "block"}[self.engine]
-    if getattr(self, other) != type(self).__dataclass_fields__[other].default:
-      raise ConfigError(f"config.{other} is set, and config.engine={self.engine} does not read it.")
+    for other in {"jax": ("sglang",), "sglang": ("block", "deterministic")}[self.engine]:
+      if getattr(self, other) != type(self).__dataclass_fields__[other].default:
+        raise ConfigError(f"config.{other} is set, and config.engine={self.engine} does not read it.")
 
 
 class Serving:
@@ -138,7 +141,8 @@ def load_engine(settings: ServeSettings) -> Any:
   return Engine(loaded.config, loaded.params, text.Tokenizer.load(settings.model), slots=settings.slots,
                 max_length=settings.max_length, dtype=dtype, version=settings.weight_version,
                 max_waiting=settings.max_waiting, block=settings.block, seed=settings.seed,
-                max_lora_rank=settings.max_lora_rank, max_loaded_loras=settings.max_loaded_loras)
+                max_lora_rank=settings.max_lora_rank, max_loaded_loras=settings.max_loaded_loras,
+                deterministic=settings.deterministic)
 
 
 def free_port(host: str, port: int) -> int:

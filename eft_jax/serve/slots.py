@@ -20,6 +20,8 @@ LENGTHS = (256, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
 _GOLDEN = 0x9E3779B97F4A7C15  # odd: distinct sample indices give distinct keys
 # A smaller batch is worth its copy (and perhaps its compilation) when it saves at least so many row-steps.
 _WORTH = 1000
+# Below some 4,096 elements XLA's CPU backend sums in another order (tree_reduction_rewriter).
+_SUMMED_ALIKE = 8192
 
 
 # Tokens of a cache, and the weights that computed them.
@@ -98,13 +100,18 @@ class Slots:
   A prompt that some slot has already computed (and nobody has overwritten) is copied instead of computed: the samples
   of a group, and equal prompts of different requests. Only whole prompts match: a copy has the bits of a prefill.
   Where layers are recurrent a slot can be copied only until it writes its first token.
+
+  Args:
+    fixed: always run all slots, so that a row's rounding does not depend on how many others there are: a matrix product
+      of another number of rows has other bits.
   """
 
   def __init__(self, config: models.ModelConfig, dtype: Any, slots: int, max_length: int, block: int,
-               stop_ids: frozenset[int]):
+               stop_ids: frozenset[int], fixed: bool = False):
     self.config, self.dtype, self.max_slots, self.max_length, self.block = config, dtype, slots, max_length, block
-    self._stop_ids = stop_ids
-    self._lengths = tuple(size for size in LENGTHS if size < max_length) + (max_length,)
+    self._stop_ids, self._fixed = stop_ids, fixed
+    least = _SUMMED_ALIKE / (slots * config.num_heads) if fixed else 0
+    self._lengths = tuple(size for size in LENGTHS if least <= size < max_length) + (max_length,)
     self.clear()
 
   def clear(self) -> None:
@@ -286,8 +293,8 @@ class Slots:
     return counts
 
   def _batch_size(self, count: int) -> int:
-    """The number of slots to run `count` jobs in: powers of two up to max_slots."""
-    return min(1 << max(0, count - 1).bit_length(), self.max_slots)
+    """The number of slots to run `count` jobs in: powers of two up to max_slots, or always these."""
+    return self.max_slots if self._fixed else min(1 << max(0, count - 1).bit_length(), self.max_slots)
 
   def _fit(self) -> None:
     """Before a block: a cache long enough for it, and fewer slots where that saves enough work."""
