@@ -43,7 +43,7 @@ PYTHONPATH=. python tests/serve/checkpoints.py "$dir/models"
 stage "a real SGLang starts"
 python launch/serve.py --config.engine=sglang --config.model="$dir/models/first" --config.port=0 \
   --config.max_length=1024 --config.slots=8 --config.sglang.python="$venv/bin/python" \
-  --config.sglang.start_seconds=300 --workdir="$dir/serve" &
+  --config.sglang.start_seconds=600 --workdir="$dir/serve" &
 server=$!
 until [ -f "$dir/serve/server.json" ]; do
   kill -0 $server 2>/dev/null || { echo "error: SGLang did not start." >&2; exit 1; }

@@ -22,7 +22,9 @@ from tests.serve import checkpoints
 from tests.serve.conftest import REAL
 
 PROMPTS = [[5, 6, 7, 8, 9, 10], [11], [40, 41, 40, 41, 40], list(range(60, 100))]
-LONG = {"temperature": 0, "max_new_tokens": 900, "ignore_eos": True}
+# Few events: each holds all tokens so far, and what lags behind the model cannot tell when it may be interrupted.
+LONG = {"temperature": 0, "max_new_tokens": 900, "ignore_eos": True, "stream_interval": 100}
+TRIES = 5  # a request may be done before it is interrupted, on a machine with little time for those who watch
 
 
 def greedy(count):
@@ -150,39 +152,60 @@ def test_both_servers_say_the_same(ours):
 
 # Pause, abort.
 
+def aborted(*futures):
+  """The answers, where every request was still running when it was ended; else None."""
+  answers = [future.result(120) for future in futures]
+  return answers if all(a["meta_info"]["finish_reason"]["type"] == "abort" for a in answers) else None
+
+
 def test_abort_of_one_request_gives_what_it_has(fresh):
-  with running(fresh, PROMPTS[0], LONG) as (rid, future), running(fresh, PROMPTS[1], greedy(40)) as (_, other):
-    fresh.abort_request(rid)
-    answer = future.result(60)
-    assert answer["meta_info"]["finish_reason"]["type"] == "abort"
-    assert 0 < len(answer["output_ids"]) < 900
-    assert len(answer["output_ids"]) == answer["meta_info"]["completion_tokens"] == len(output_logprobs(answer))
-    assert len(other.result(60)["output_ids"]) == 40
+  for _ in range(TRIES):
+    with running(fresh, PROMPTS[1], LONG) as (_, other), running(fresh, PROMPTS[0], LONG) as (rid, future):
+      fresh.abort_request(rid)
+      found = aborted(future)
+      assert len(other.result(120)["output_ids"]) == 900
+    if found:
+      break
+  answer, = found
+  assert 0 < len(answer["output_ids"]) < 900
+  assert len(answer["output_ids"]) == answer["meta_info"]["completion_tokens"] == len(output_logprobs(answer))
 
 
 def test_abort_of_all(fresh):
-  with running(fresh, PROMPTS[0], LONG) as (_, one), running(fresh, PROMPTS[1], LONG) as (_, other):
-    fresh.abort_request(abort_all=True)
-    assert [future.result(60)["meta_info"]["finish_reason"]["type"] for future in (one, other)] == ["abort"] * 2
+  for _ in range(TRIES):
+    with running(fresh, PROMPTS[0], LONG) as (_, one), running(fresh, PROMPTS[1], LONG) as (_, other):
+      fresh.abort_request(abort_all=True)
+      found = aborted(one, other)
+    if found:
+      break
+  assert found
 
 
 def test_pause_abort_ends_what_runs(fresh):
-  with running(fresh, PROMPTS[0], LONG) as (_, future):
-    fresh.pause_generation("abort")
-    assert future.result(60)["meta_info"]["finish_reason"]["type"] == "abort"
-  fresh.continue_generation()
+  for _ in range(TRIES):
+    with running(fresh, PROMPTS[0], LONG) as (_, future):
+      fresh.pause_generation("abort")
+      found = aborted(future)
+    fresh.continue_generation()
+    if found:
+      break
+  assert found
   assert len(fresh.generate([ask(PROMPTS[0], greedy(4))])[0]["output_ids"]) == 4
 
 
 @pytest.mark.parametrize("mode", ["retract", "in_place"])
 def test_a_pause_changes_nothing(fresh, mode):
   whole, = fresh.generate([ask(PROMPTS[0], LONG)])
-  with running(fresh, PROMPTS[0], LONG) as (_, future):
-    fresh.pause_generation(mode)
-    time.sleep(0.5)
-    assert not future.done()
-    fresh.continue_generation()
-    answer = future.result(120)
+  for _ in range(TRIES):
+    with running(fresh, PROMPTS[0], LONG) as (_, future):
+      fresh.pause_generation(mode)
+      time.sleep(0.5)
+      held = not future.done()
+      fresh.continue_generation()
+      answer = future.result(120)
+    if held:
+      break
+  assert held
   assert answer["output_ids"] == whole["output_ids"]
   assert answer["meta_info"]["num_retractions"] == (mode == "retract")
   np.testing.assert_allclose(output_logprobs(answer), output_logprobs(whole), atol=1e-3)
@@ -192,9 +215,13 @@ def test_a_pause_changes_nothing(fresh, mode):
 
 def test_update_in_mid_request_accounts_for_every_token(fresh, folders, reference):
   prompt, expected = PROMPTS[0], scored(reference["second"], PROBE_IDS)
-  with running(fresh, prompt, LONG) as (_, future):
-    probe = fresh.sync_weights(folders / "second", "v-2", expected=expected)
-    answer = future.result(120)
+  for _ in range(TRIES):
+    with running(fresh, prompt, LONG) as (_, future):
+      probe = fresh.sync_weights(folders / "second", "v-2", expected=expected)
+      answer = future.result(120)
+    if answer["meta_info"]["num_retractions"]:
+      break
+    fresh.sync_weights(folders / "first", "default")
   np.testing.assert_allclose(probe, expected, atol=1e-3)
   meta = answer["meta_info"]
   before, after = meta["weight_versions"]
