@@ -181,11 +181,16 @@ def reference(
   batch, length, heads, size = q.shape
   q = q.reshape(batch, length, k.shape[2], heads // k.shape[2], size)
   scores = jnp.einsum("btkge,bske->bkgts", q, k, preferred_element_type=jnp.float32)
-  if softcap is not None:
-    scores = softcap * jnp.tanh(scores / softcap)
-  weights = jax.nn.softmax(jnp.where(mask[:, None, None], scores, blocked_attention.MASKED), axis=-1).astype(v.dtype)
+  weights = _weights(scores, mask, softcap).astype(v.dtype)
   out = jnp.einsum("bkgts,bske->btkge", weights, v, preferred_element_type=jnp.float32)
   return out.reshape(batch, length, heads, size).astype(q.dtype)
+
+
+def _weights(scores: Float[Array, "B K G T S"], mask: Bool[Array, "B T S"], softcap: float | None) -> jax.Array:
+  """Soft-capped, masked and normalised scores, in fp32."""
+  if softcap is not None:
+    scores = softcap * jnp.tanh(scores / softcap)
+  return jax.nn.softmax(jnp.where(mask[:, None, None], scores, blocked_attention.MASKED), axis=-1)
 
 
 def cached(
@@ -195,4 +200,9 @@ def cached(
   """Attention of new tokens on a cache whose entry s holds position s; q comes scaled."""
   back = positions[:, :, None] - jnp.arange(k.shape[2])  # [B, T, S]
   mask = back >= 0 if window is None else (back >= 0) & (back < window)
-  return reference(q, jnp.swapaxes(k, 1, 2), jnp.swapaxes(v, 1, 2), mask, softcap)
+  grouped = q.reshape(*q.shape[:2], k.shape[1], -1, q.shape[3])
+  scores = jnp.einsum("btkge,bkse->bkgts", grouped, k, preferred_element_type=jnp.float32)
+  weights = _weights(scores, mask, softcap).astype(v.dtype)
+  # Both batch axes in front: XLA's CPU backend has no bf16 product of several rows in another order.
+  out = jnp.einsum("bkgts,bkse->bkgte", weights, v, preferred_element_type=jnp.float32)
+  return jnp.moveaxis(out, 3, 1).reshape(q.shape).astype(q.dtype)

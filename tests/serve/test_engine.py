@@ -134,11 +134,14 @@ def test_scoring_and_generating_requests_mix(engine, tiny):
 
 
 def test_bfloat16(tiny):
-  ids = prompt(40, 12)
-  with Engine(tiny.config, tiny.params, None, slots=2, max_length=64, dtype=jnp.bfloat16) as engine:
-    result, = engine.generate([greedy(ids, 10, return_logprob=True)])
-  expected = tiny.logprobs([*ids, *result.output_ids])[len(ids) - 1:]
-  np.testing.assert_allclose(result.output_logprobs, expected, atol=0.15)
+  """Alone and several at a time, which are other matrix products."""
+  prompts = [prompt(40 + i, 12) for i in range(4)]
+  with Engine(tiny.config, tiny.params, None, slots=4, max_length=64, dtype=jnp.bfloat16) as engine:
+    results = engine.generate([greedy(prompts[0], 10, return_logprob=True)])
+    results += engine.generate([greedy(ids, 10, return_logprob=True) for ids in prompts[1:]])
+  for ids, result in zip(prompts, results, strict=True):
+    expected = tiny.logprobs([*ids, *result.output_ids])[len(ids) - 1:]
+    np.testing.assert_allclose(result.output_logprobs, expected, atol=0.15)
 
 
 def test_samples_of_one_prompt_differ_and_share_its_prefill(engine):
