@@ -1,7 +1,10 @@
 """Test-time RL that learns on a CPU: SmolLM2-135M after its EFT, LoRA, compact prompts, groups of 8.
 
-On: 2 CPU cores, a task that the model was not trained on. `--config.learn=False` is its control: the same rollouts
-from a policy that stays as it is.
+On: 2 CPU cores, a held-out task; 12 epochs of 16 rollouts, 10 minutes and 5 GB on a machine busy with other work.
+`--config.learn=False` is its control: the same rollouts from a policy that stays as it is. launch/bench_rl.py runs
+both.
+Expected: the mean reward of an epoch rises from 0.1 to about 0.45, that of the control to about 0.27 (three seeds:
+0.44, 0.29 and 0.60 against 0.26, 0.28 and 0.26; 2026-11-23, x86-64).
 Command: python launch/rl.py --config=configs/ttt_cpu.py --config.model=runs/quickstart/train/export --workdir=DIR
 """
 
