@@ -70,9 +70,10 @@ def connect(settings: RlSettings, policy: Policy, workdir: pathlib.Path) -> publ
   rollout = settings.rollout
   name = f"rl:{pathlib.Path(settings.model).name}:{settings.identity}"
   if not rollout.url:
-    engine = Engine(policy.config, policy.weights(), policy.tokenizer, slots=rollout.slots,
+    # Groups ask at the same time: who decodes beside whom is up to chance, and must not show.
+    engine = Engine(policy.config, policy.weights(), policy.tokenizer, slots=min(rollout.slots, settings.search.batch),
                     max_length=rollout.max_length, version=publishing.name_of(policy.version),
-                    max_waiting=settings.search.batch, dtype=settings.compute_dtype)
+                    max_waiting=settings.search.batch, dtype=settings.compute_dtype, deterministic=True)
     client = Embedded(engine, settings.model)
     return publishing.Rollouts(client, policy, publishing.ToEngine(client), name, settings.groups, engine.close)
   client = Client(rollout.url, timeout=rollout.timeout)
@@ -96,7 +97,7 @@ class Learner:
   def __init__(self, settings: RlSettings, policy: Policy, proposer: publishing.Rollouts, record: metrics.Writer,
                say: Callable[[str], None]):
     self._settings, self._policy, self._proposer, self._record, self._say = settings, policy, proposer, record, say
-    self._silent, self._since = 0, time.monotonic()
+    self._silent, self._since, self._saving = 0, time.monotonic(), 0.0
 
   def __call__(self, number: int, task: Task, store: store_lib.Store) -> None:
     if number <= self._policy.version:  # 0 is the seed program
@@ -110,10 +111,7 @@ class Learner:
     epoch = rollouts.read(attempts, self._settings, task, store.get)
     start = time.monotonic()
     values = self._policy.update(epoch)
-    seconds["update_seconds"] = time.monotonic() - start
-    start = time.monotonic()
-    self._policy.save()
-    seconds["checkpoint_seconds"] = time.monotonic() - start
+    seconds |= {"update_seconds": time.monotonic() - start, "checkpoint_seconds": self._saving}  # of the one before
     tokens = sum(attempt.response.tokens for attempt in attempts)
     best = {"best_score": max((attempt.score for attempt in attempts if attempt.ok), default=None)}
     self._record(number, **epoch.metrics(), **best, **values, **seconds, reply_tokens=tokens,
@@ -121,6 +119,9 @@ class Learner:
     self._say(f"epoch {number}: reward {epoch.mean:.4f}, best {epoch.best:.4f}, "
               f"{len(epoch.rollouts)} of {len(attempts)} rollouts teach"
               + (f", log-prob gap {values['logp_gap']:.2g}" if values else ""))
+    start = time.monotonic()
+    self._policy.save()  # after the record, which a run that goes on cuts back to its checkpoint
+    self._saving = time.monotonic() - start
     self._watch(epoch)
     self._proposer.seconds, self._since = 0.0, time.monotonic()
 

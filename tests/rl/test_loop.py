@@ -5,14 +5,26 @@ import dataclasses
 import numpy as np
 import pytest
 
-from eft_jax import rl
+from eft_jax import core, rl, store
 from eft_jax.core.settings import ConfigError
-from eft_jax.rl import loop
+from eft_jax.rl import loop, publishing
+from eft_jax.rl import policy as policy_lib
 from eft_jax.train import metrics
+from tests.rl.conftest import Quiet
 
 
 def rewards(workdir):
   return [event["reward_mean"] for event in metrics.read(workdir)]
+
+
+def repeatable(workdir):
+  """The record without times."""
+  return [{name: value for name, value in event.items() if not name.endswith("seconds")}
+          for event in metrics.read(workdir)]
+
+
+class Crash(BaseException):
+  """Stands for a process that dies."""
 
 
 def test_rewards_rise_and_those_of_a_control_do_not(settings, pool, tasks_root, tmp_path, quiet):
@@ -26,6 +38,48 @@ def test_rewards_rise_and_those_of_a_control_do_not(settings, pool, tasks_root, 
   assert not any("loss" in event for event in metrics.read(tmp_path / "control"))
   first = metrics.read(tmp_path / "learns")[0]
   assert first["logp_gap_max"] < 1e-3 and first["staleness"] == 0  # engine and trainer agree about the same weights
+
+
+PHASES = {"rollout": (publishing.Rollouts, "propose"), "publish": (publishing.ToEngine, "publish"),
+          "update": (policy_lib.Policy, "update"), "checkpoint": (policy_lib.Policy, "save"),
+          "record": (metrics.Writer, "__call__")}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_stop_in_any_phase_is_gone_on_with_to_the_bit(phase, whole, settings, pool, tasks_root, tmp_path, quiet,
+                                                        monkeypatch):
+  owner, name = PHASES[phase]
+  method, calls = getattr(owner, name), []
+
+  def dies(self, *arguments, **more):
+    calls.append(1)
+    if len(calls) == 4:
+      raise Crash
+    return method(self, *arguments, **more)
+
+  run = lambda: loop.run_rl(settings(), tmp_path, quiet, evaluate_pool=pool, tasks_root=tasks_root)
+  with monkeypatch.context() as patch:
+    patch.setattr(owner, name, dies)
+    if phase == "publish":
+      calls.append(1)  # three versions are published in all
+    if phase in ("update", "checkpoint", "record"):
+      calls += [1, 1]
+    with pytest.raises(Crash):
+      run()
+  run()
+  assert repeatable(tmp_path) == repeatable(whole)
+  with store.Store(tmp_path / "attempts.db", read_only=True) as ours, store.Store(
+      whole / "attempts.db", read_only=True) as theirs:
+    assert [core.attempt.to_json(a, times=False) for a in ours.read()] == [
+        core.attempt.to_json(a, times=False) for a in theirs.read()]
+
+
+@pytest.fixture(scope="module")
+def whole(settings, pool, tasks_root, tmp_path_factory):
+  """Work directory of an uninterrupted run."""
+  folder = tmp_path_factory.mktemp("whole")
+  loop.run_rl(settings(), folder, Quiet(), evaluate_pool=pool, tasks_root=tasks_root)
+  return folder
 
 
 def test_epochs_that_teach_nothing_are_said_and_end_the_run(settings, pool, tasks_root, tmp_path, quiet):
