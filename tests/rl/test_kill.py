@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import time
@@ -44,21 +45,19 @@ def attempts(workdir):
 @pytest.mark.slow
 def test_kills_at_any_time_change_nothing(settings, tasks_root, tmp_path, compile_cache):
   chosen = settings(epochs=5)
-  begun = time.monotonic()
   process = start(chosen, tmp_path / "whole", tasks_root, compile_cache)
   assert process.wait(600) == 0, process.stderr.read()
-  whole, kills = time.monotonic() - begun, 0
-  for attempt in range(40):
-    process = start(chosen, tmp_path / "killed", tasks_root, compile_cache)
-    try:
-      # Each try gets a little farther into the run than what it takes to start again.
-      code = process.wait(whole * (0.5 + 0.09 * attempt))
-      assert code == 0, process.stderr.read()
-      break
-    except subprocess.TimeoutExpired:
-      process.kill()
-      process.wait()
-      kills += 1
-  assert kills >= 3
+  dice, killed = random.Random(0), tmp_path / "killed"
+  for epochs in (0, 1, 2, 3):
+    process = start(chosen, killed, tasks_root, compile_cache)
+    deadline = time.monotonic() + 300
+    while len(metrics.read(killed)) < epochs or not (killed / "attempts.db").exists():
+      assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
+      time.sleep(0.002)
+    time.sleep(dice.uniform(0, 0.5))  # anywhere from the checkpoint to the next epoch's rollouts
+    process.kill()
+    process.wait()
+  process = start(chosen, killed, tasks_root, compile_cache)
+  assert process.wait(600) == 0, process.stderr.read()
   assert record(tmp_path / "killed") == record(tmp_path / "whole")
   assert attempts(tmp_path / "killed") == attempts(tmp_path / "whole")
