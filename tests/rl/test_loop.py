@@ -91,3 +91,13 @@ def test_epochs_that_teach_nothing_are_said_and_end_the_run(settings, pool, task
     run()
   assert not any("loss" in event for event in metrics.read(tmp_path))
   assert run(patience=9)["epochs"] == 5
+
+
+@pytest.mark.parametrize("rank", [0, 4])
+def test_the_kl_to_the_first_policy_grows_from_nothing(rank, settings, pool, tasks_root, tmp_path, quiet):
+  chosen = settings(epochs=2, advantage=rl.AdvantageSettings(kind="rloo", kl=0.1), lora=rl.LoraSettings(rank=rank),
+                    optimizer=rl.OptimizerSettings(learning_rate=3e-3 if rank else 3e-4, schedule="constant",
+                                                   warmup_steps=0))
+  loop.run_rl(chosen, tmp_path, quiet, evaluate_pool=pool, tasks_root=tasks_root)
+  first, second = (event["kl_reference"] for event in metrics.read(tmp_path))
+  assert abs(first) < 1e-6 < 1e-4 < second
